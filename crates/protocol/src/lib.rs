@@ -1,0 +1,24 @@
+//! The shared vocabulary of Keywright's HTTP API: ids, scopes, error codes, routes, wire types, and the
+//! verified caller as every pillar knows it.
+//!
+//! No server, no input or output. Times on the wire are RFC 3339 in UTC; inside they are
+//! [`Timestamp`]s, milliseconds since 1970.
+
+mod error;
+mod id;
+mod lifetime;
+mod page;
+mod principal;
+pub mod record;
+pub mod routes;
+mod scope;
+mod timestamp;
+pub mod wire;
+
+pub use error::{ApiError, ErrorCode, Exit};
+pub use id::{BadId, KeyId, OrganizationId, RequestId, UserId};
+pub use lifetime::{BadLifetime, Lifetime};
+pub use page::{BadCursor, Cursor};
+pub use principal::{Liveness, Principal, Tombstone};
+pub use scope::{Scope, Scopes, UnknownScope};
+pub use timestamp::{Clock, SystemClock, Timestamp};
