@@ -1,1 +1,37 @@
-//! placeholder
+//! SQLite and PostgreSQL behind one API, with migrations.
+//!
+//! The only crate with SQL. One SQL text serves both engines. It decides nothing about who may do what:
+//! that is `identity`'s, and what goes into a record is the gateway's. It mints no secret and sees no
+//! token, only hashes of tokens.
+
+mod accounts;
+mod claims;
+mod database;
+mod engine;
+mod error;
+mod generation;
+mod keys;
+mod master_key;
+mod migration;
+mod mints;
+mod records;
+mod statement;
+mod sweep;
+mod tokens;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use accounts::{NewTemporaryAccount, Provisioned};
+pub use claims::{ClaimOutcome, ClaimRules};
+pub use database::{Database, Store};
+pub use error::StoreError;
+pub use keys::{KeyInsertion, KeyRow};
+pub use master_key::MasterKeyMark;
+pub use mints::MintLimits;
+pub use records::{
+    OutcomeFilter, RecordsFailure, RecordsReader, RecordsWriter, RefusalCount, RequestFilter, SLOTS, Slot,
+    UnknownOutcome,
+};
+pub use sweep::{SweepRules, Swept};
+pub use tokens::{NewToken, RevokedToken, TokenRow};

@@ -1,0 +1,285 @@
+//! The writer's thread, over rusqlite.
+
+use std::fmt::Write;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use keywright_protocol::Timestamp;
+use keywright_protocol::record::{CredentialKind, Intent, Outcome};
+use rusqlite::types::ToSql;
+use rusqlite::{Connection, Statement, Transaction, TransactionBehavior};
+
+use super::checkpoint::Checkpointer;
+use super::group::{Group, storable, storable_option, tokens};
+use super::inbox::Inbox;
+use super::statement::{
+    COLUMNS, COUNT_REFUSALS, DELETE_REFUSALS, DELETE_REQUESTS, END_ROW, INTERRUPT_ALL, ROWS, TURN,
+    insert_rows,
+};
+use crate::StoreError;
+
+/// Opens the file and starts the thread.
+pub(super) fn start(path: &Path, inbox: Inbox) -> Result<(), StoreError> {
+    let unusable = |source| StoreError::Folder { path: path.to_owned(), source };
+    let writer = SqliteWriter::open(path).map_err(|error| unusable(io::Error::other(error)))?;
+    let checkpointer = Checkpointer::start(path).map_err(unusable)?;
+    std::thread::Builder::new()
+        .name("records".to_owned())
+        .spawn(move || run(writer, checkpointer, inbox))
+        .map_err(unusable)?;
+    Ok(())
+}
+
+fn run(mut writer: SqliteWriter, checkpointer: Checkpointer, mut inbox: Inbox) {
+    while let Some(batches) = inbox.next_blocking() {
+        if !batches.is_empty() {
+            let result = writer.write(&batches.iter().flat_map(|batch| &batch.ops).collect());
+            inbox.answer(batches, result);
+        }
+        if let Some(before) = inbox.delete_before {
+            inbox.deleted(writer.delete_turn(before));
+        }
+    }
+    checkpointer.stop();
+    writer.close();
+    inbox.ended();
+}
+
+struct SqliteWriter {
+    connection: Connection,
+    insert_one: String,
+    insert_many: String,
+}
+
+impl SqliteWriter {
+    fn open(path: &Path) -> rusqlite::Result<Self> {
+        let connection = Connection::open(path)?;
+        // Below the five seconds after which a final commit counts as failed.
+        connection.busy_timeout(Duration::from_secs(4))?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(None, "synchronous", "normal")?;
+        // Not in the way of a commit: `Checkpointer` does it.
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+        // A log that once grew gives its room back when it starts over.
+        connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+        connection.execute(INTERRUPT_ALL, [])?;
+        Ok(Self { connection, insert_one: insert_rows(1), insert_many: insert_rows(ROWS) })
+    }
+
+    /// Writes a group, or nothing of it.
+    fn write(&mut self, group: &Group<'_>) -> rusqlite::Result<()> {
+        // Dropped without a commit it rolls back, also when SQLite has done so by itself (disk full).
+        let open = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        begin_rows(&open, &self.insert_many, &self.insert_one, &group.begins)?;
+        if !group.ends.is_empty() {
+            let mut end = open.prepare_cached(END_ROW)?;
+            for outcome in &group.ends {
+                end_row(&mut end, outcome)?;
+            }
+        }
+        if !group.refusals.is_empty() {
+            let mut count = open.prepare_cached(COUNT_REFUSALS)?;
+            for ((minute, address, code), counted) in &group.refusals {
+                count.execute((minute, address.to_string(), code, counted))?;
+            }
+        }
+        open.commit()
+    }
+
+    /// Deletes at most [`TURN`] rows; how many it were.
+    fn delete_turn(&mut self, before: Timestamp) -> rusqlite::Result<u64> {
+        let mut rows = self.connection.prepare_cached(DELETE_REQUESTS)?.execute((TURN, before.0))?;
+        if rows == 0 {
+            rows = self.connection.prepare_cached(DELETE_REFUSALS)?.execute((before.0, TURN))?;
+        }
+        Ok(rows as u64)
+    }
+
+    fn close(self) {
+        let folded = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(error) = folded {
+            tracing::warn!(%error, "the log of the records stays beside them until the next start");
+        }
+    }
+}
+
+fn begin_rows(open: &Transaction<'_>, many: &str, one: &str, intents: &[&Intent]) -> rusqlite::Result<()> {
+    let mut ids = Ids::default();
+    let mut insert = |sql, chunks: std::slice::Chunks<'_, &Intent>| {
+        let mut insert = open.prepare_cached(sql)?;
+        for chunk in chunks {
+            for (row, intent) in chunk.iter().enumerate() {
+                bind_intent(&mut insert, row * COLUMNS, intent, &mut ids)?;
+            }
+            insert.raw_execute()?;
+        }
+        Ok(())
+    };
+    let (whole, rest) = intents.split_at(intents.len() - intents.len() % ROWS);
+    insert(many, whole.chunks(ROWS))?;
+    insert(one, rest.chunks(1))
+}
+
+fn bind_intent(
+    insert: &mut Statement<'_>,
+    before: usize,
+    intent: &Intent,
+    ids: &mut Ids,
+) -> rusqlite::Result<()> {
+    let [id, organization, user, key, root] = ids.of(intent);
+    let provider = storable_option(&intent.provider);
+    let model = storable_option(&intent.model);
+    let session = storable_option(&intent.session_id);
+    let hint = storable_option(&intent.credential_hint);
+    let values: [&dyn ToSql; COLUMNS] = [
+        &id,
+        // Only PostgreSQL has several servers to tell apart.
+        &0,
+        &organization,
+        &user,
+        &key,
+        &root,
+        &intent.started_at.0,
+        &intent.dialect,
+        &intent.route,
+        &provider.as_deref(),
+        &model.as_deref(),
+        &intent.client,
+        &session.as_deref(),
+        &intent.stream,
+        &intent.request_bytes,
+        &intent.credential.map(CredentialKind::as_str),
+        &hint.as_deref(),
+    ];
+    for (place, value) in values.into_iter().enumerate() {
+        insert.raw_bind_parameter(before + place + 1, value)?;
+    }
+    Ok(())
+}
+
+fn end_row(end: &mut Statement<'_>, outcome: &Outcome) -> rusqlite::Result<usize> {
+    end.execute((
+        outcome.kind.as_str(),
+        outcome.status,
+        outcome.error.map(|code| code.as_str()),
+        outcome.first_byte_ms,
+        outcome.duration_ms,
+        outcome.response_bytes,
+        tokens(outcome.usage.input_tokens),
+        tokens(outcome.usage.output_tokens),
+        tokens(outcome.usage.cache_read_tokens),
+        tokens(outcome.usage.cache_write_tokens),
+        outcome.usage.estimated,
+        outcome.upstream_request_id.as_deref().map(storable),
+        outcome.response_id.as_deref().map(storable),
+        outcome.id.to_string(),
+    ))
+}
+
+/// The ids of a row as text, in a buffer that all rows share.
+#[derive(Default)]
+struct Ids(String);
+
+impl Ids {
+    /// Request, organization, user, key, and the key that it is a child of or itself.
+    fn of(&mut self, intent: &Intent) -> [&str; 5] {
+        let root = intent.parent_key.unwrap_or(intent.key);
+        self.0.clear();
+        // Writing to a String cannot fail.
+        let _ = write!(self.0, "{}{}{}{}{}", intent.id, intent.organization, intent.user, intent.key, root);
+        std::array::from_fn(|place| &self.0[place * ID_LENGTH..][..ID_LENGTH])
+    }
+}
+
+const ID_LENGTH: usize = 36;
+
+#[cfg(test)]
+mod tests {
+    use keywright_protocol::record::RecordOp;
+    use keywright_protocol::{ErrorCode, KeyId, OrganizationId, RequestId, UserId};
+
+    use super::*;
+
+    fn opened(folder: &tempfile::TempDir) -> SqliteWriter {
+        let path = folder.path().join("records.db");
+        let schema = include_str!("../../migrations/0002_records.sql");
+        Connection::open(&path).expect("opens").execute_batch(schema).expect("the schema");
+        SqliteWriter::open(&path).expect("opens")
+    }
+
+    fn begun(at: i64) -> RecordOp {
+        RecordOp::Begin(Box::new(Intent {
+            id: RequestId::new(),
+            started_at: Timestamp(at),
+            user: UserId::new(),
+            organization: OrganizationId::new(),
+            key: KeyId::new(),
+            parent_key: None,
+            dialect: "openai",
+            route: "POST /v1/responses",
+            provider: None,
+            model: Some("m".repeat(500)),
+            client: None,
+            session_id: None,
+            stream: false,
+            request_bytes: 0,
+            credential: None,
+            credential_hint: None,
+        }))
+    }
+
+    fn refused(minute: i64) -> RecordOp {
+        RecordOp::Unproven {
+            address: [127, 0, 0, 1].into(),
+            error: ErrorCode::KeyMissing,
+            at: Timestamp(minute * 60_000),
+        }
+    }
+
+    fn rows(writer: &SqliteWriter) -> i64 {
+        let count = "SELECT (SELECT COUNT(*) FROM requests) + (SELECT COUNT(*) FROM refusals)";
+        writer.connection.query_row(count, [], |row| row.get(0)).expect("a count")
+    }
+
+    #[test]
+    fn a_full_disk_keeps_nothing_of_the_group_and_later_ones_are_written() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut writer = opened(&folder);
+        let ops: Vec<_> = (0..500).map(begun).collect();
+        writer.write(&ops[..9].iter().collect()).expect("written");
+        writer.connection.pragma_update(None, "max_page_count", 40).expect("set");
+        let error = writer.write(&ops[9..].iter().collect()).expect_err("full");
+        assert_eq!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DiskFull));
+        assert_eq!(rows(&writer), 9);
+        writer.connection.pragma_update(None, "max_page_count", 1_000_000).expect("set");
+        writer.write(&ops[9..].iter().collect()).expect("there is room again");
+        assert_eq!(rows(&writer), 500);
+    }
+
+    #[test]
+    fn a_turn_of_deletion_is_bounded_and_stops_at_what_is_newer() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut writer = opened(&folder);
+        let mut ops: Vec<_> = (0..2300).map(begun).collect();
+        ops.extend((0..1200).map(|minute| refused(minute - 1200)));
+        ops.push(refused(1));
+        writer.write(&ops.iter().collect()).expect("written");
+        let turns: Vec<u64> = (0..7).map(|_| writer.delete_turn(Timestamp(2290)).expect("a turn")).collect();
+        assert_eq!(turns, [1000, 1000, 290, 1000, 200, 0, 0]);
+        assert_eq!(rows(&writer), 11);
+    }
+
+    #[test]
+    fn every_size_of_group_is_written_whole() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut writer = opened(&folder);
+        let mut written = 0;
+        for size in 0..=2 * ROWS + 1 {
+            let ops: Vec<_> = (0..size).map(|_| begun(0)).collect();
+            writer.write(&ops.iter().collect()).expect("written");
+            written += size as i64;
+            assert_eq!(rows(&writer), written);
+        }
+    }
+}

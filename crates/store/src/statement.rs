@@ -1,0 +1,26 @@
+//! Every SQL text is a constant in a list, so that one test can prepare all of them on both engines.
+
+/// Names SQL texts, and lists them as `STATEMENTS`.
+macro_rules! statements {
+    ($($(#[$comment:meta])* $name:ident = $sql:expr;)+) => {
+        $($(#[$comment])* const $name: &str = $sql;)+
+
+        /// Every SQL text of this module.
+        #[cfg(any(test, feature = "testing"))]
+        pub(crate) const STATEMENTS: &[&str] = &[$($name),+];
+    };
+}
+pub(crate) use statements;
+
+/// Every SQL text that runs in the identity database, by module.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) const IDENTITY: &[&[&str]] = &[
+    crate::accounts::STATEMENTS,
+    crate::claims::STATEMENTS,
+    crate::generation::STATEMENTS,
+    crate::keys::STATEMENTS,
+    crate::master_key::STATEMENTS,
+    crate::mints::STATEMENTS,
+    crate::sweep::STATEMENTS,
+    crate::tokens::STATEMENTS,
+];

@@ -1,0 +1,95 @@
+//! Deleting what has ended.
+
+use keywright_protocol::Timestamp;
+use keywright_secret::TokenHash;
+
+use crate::engine::{Transaction, transaction, values};
+use crate::generation::count_up;
+use crate::statement::statements;
+use crate::tokens::read_hash;
+use crate::{Store, StoreError};
+
+/// What a turn of sweeping deletes, and how much at most.
+#[derive(Clone, Copy, Debug)]
+pub struct SweepRules {
+    /// Temporary accounts and child tokens that ended at or before this.
+    pub ended_before: Timestamp,
+    /// Notes for the hourly limits that were made at or before this.
+    pub notes_before: Timestamp,
+    /// At most so many accounts, and so many child tokens.
+    pub at_most: i64,
+}
+
+/// What a turn of sweeping deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// How many accounts.
+    pub accounts: i64,
+    /// The tokens that are no more, those of the accounts included.
+    pub tokens: Vec<TokenHash>,
+    /// Whether there may be more to delete.
+    pub more: bool,
+}
+
+impl Store {
+    /// Deletes a batch of what has ended, in one transaction.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn sweep(&self, rules: &SweepRules) -> Result<Swept, StoreError> {
+        transaction!(self, |open| {
+            open.execute(TAKE_TURN, values![]).await?;
+            let mut hashes = delete_children(open, rules).await?;
+            let children = hashes.len() as i64;
+            let users: Vec<(String,)> =
+                open.all(END_ACCOUNTS, values![rules.ended_before, rules.at_most]).await?;
+            for (user,) in &users {
+                hashes.extend(delete_account(open, user).await?);
+            }
+            open.execute(DELETE_MINTS, values![rules.notes_before]).await?;
+            open.execute(DELETE_FAILURES, values![rules.notes_before]).await?;
+            if !hashes.is_empty() {
+                count_up(open).await?;
+            }
+            let accounts = users.len() as i64;
+            let tokens = hashes.iter().map(|(hash,)| read_hash(hash)).collect::<Result<_, _>>()?;
+            Swept { accounts, tokens, more: accounts == rules.at_most || children == rules.at_most }
+        })
+    }
+}
+
+async fn delete_children(open: &mut Transaction, rules: &SweepRules) -> Result<Vec<(Vec<u8>,)>, StoreError> {
+    open.all(DELETE_CHILDREN, values![rules.ended_before, rules.at_most]).await
+}
+
+/// From the leaves to the root: children, tokens, membership, organization, user.
+async fn delete_account(open: &mut Transaction, user: &str) -> Result<Vec<(Vec<u8>,)>, StoreError> {
+    let mut hashes: Vec<(Vec<u8>,)> = open.all(DELETE_CHILDREN_OF_USER, values![user]).await?;
+    hashes.extend(open.all::<(Vec<u8>,)>(DELETE_TOKENS_OF_USER, values![user]).await?);
+    let organizations: Vec<(String,)> = open.all(LEAVE, values![user]).await?;
+    for (organization,) in &organizations {
+        open.execute(DELETE_EMPTY_ORGANIZATION, values![organization]).await?;
+    }
+    open.execute(DELETE_USER, values![user]).await?;
+    Ok(hashes)
+}
+
+statements! {
+    TAKE_TURN = "UPDATE turns SET n = n + 1 WHERE name = 'sweep'";
+    DELETE_CHILDREN = "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens WHERE parent_id IS NOT NULL \
+                       AND expires_at <= $1 ORDER BY expires_at LIMIT $2) RETURNING hash";
+    /// The outer condition is asked again once the row is locked: somebody may have claimed the account.
+    END_ACCOUNTS = "UPDATE users SET status = 'deleted' WHERE id IN (SELECT id FROM users \
+                    WHERE kind = 'temporary' AND expires_at <= $1 ORDER BY expires_at LIMIT $2) \
+                    AND expires_at <= $1 RETURNING id";
+    DELETE_CHILDREN_OF_USER = "DELETE FROM tokens WHERE user_id = $1 AND parent_id IS NOT NULL \
+                               RETURNING hash";
+    DELETE_TOKENS_OF_USER = "DELETE FROM tokens WHERE user_id = $1 RETURNING hash";
+    LEAVE = "DELETE FROM memberships WHERE user_id = $1 RETURNING organization_id";
+    DELETE_EMPTY_ORGANIZATION = "DELETE FROM organizations WHERE id = $1 AND NOT EXISTS \
+                                 (SELECT 1 FROM memberships WHERE organization_id = $1) AND NOT EXISTS \
+                                 (SELECT 1 FROM tokens WHERE organization_id = $1)";
+    DELETE_USER = "DELETE FROM users WHERE id = $1";
+    DELETE_MINTS = "DELETE FROM mints WHERE at <= $1";
+    DELETE_FAILURES = "DELETE FROM admin_claim_failures WHERE at <= $1";
+}

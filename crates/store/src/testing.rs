@@ -1,0 +1,152 @@
+//! Runs a test on both engines, each time in a database of its own. For tests only.
+#![allow(clippy::expect_used, clippy::panic)]
+
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use keywright_protocol::KeyId;
+use keywright_secret::Secret;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
+
+use crate::database::Pools;
+use crate::{Database, Store};
+
+/// The variable that holds the URL of a PostgreSQL server on which databases may be made.
+pub const POSTGRES_VARIABLE: &str = "KEYWRIGHT_TEST_POSTGRES";
+
+/// An empty database with a store open on it.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// The store.
+    pub store: Arc<Store>,
+    /// What it was opened with.
+    pub database: Database,
+}
+
+impl Scene {
+    /// A second server on the same database, where there may be one.
+    pub async fn second_server(&self) -> Option<Arc<Store>> {
+        match &self.database {
+            Database::Sqlite { .. } => None,
+            Database::Postgres { .. } => {
+                Some(Arc::new(Store::open(&self.database).await.expect("a second server opens")))
+            }
+        }
+    }
+
+    /// The folder of the files, on SQLite.
+    pub fn folder(&self) -> Option<&PathBuf> {
+        match &self.database {
+            Database::Sqlite { folder } => Some(folder),
+            Database::Postgres { .. } => None,
+        }
+    }
+}
+
+/// Runs `test` on SQLite in a temporary folder, then on PostgreSQL in a database made for it.
+///
+/// # Panics
+/// When the test does, or when there is no PostgreSQL to be had.
+pub async fn on_both<F, T>(test: F)
+where
+    F: Fn(Scene) -> T,
+    T: Future<Output = ()>,
+{
+    on_sqlite(&test).await;
+    on_postgres(&test).await;
+}
+
+async fn on_sqlite<F, T>(test: F)
+where
+    F: Fn(Scene) -> T,
+    T: Future<Output = ()>,
+{
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    run(&test, Database::Sqlite { folder: folder.path().to_owned() }, "SQLite").await;
+}
+
+async fn on_postgres<F, T>(test: F)
+where
+    F: Fn(Scene) -> T,
+    T: Future<Output = ()>,
+{
+    let url = postgres_url();
+    let server =
+        PgConnectOptions::from_str(url.expose()).expect("a PostgreSQL URL").disable_statement_logging();
+    let name = format!("keywright_test_{}", KeyId::new());
+    command(&server, format!("CREATE DATABASE {name}")).await;
+    let database = Database::Postgres { url: in_database(&url, &name) };
+    let ended = AssertUnwindSafe(run(&test, database, "PostgreSQL")).catch_unwind().await;
+    command(&server, format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    if let Err(panic) = ended {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+async fn run<F, T>(test: F, database: Database, engine: &'static str)
+where
+    F: Fn(Scene) -> T,
+    T: Future<Output = ()>,
+{
+    let store = Arc::new(Store::open(&database).await.expect("an empty database opens"));
+    if let Err(panic) = AssertUnwindSafe(test(Scene { store, database })).catch_unwind().await {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
+        panic!("on {engine}: {text}");
+    }
+}
+
+impl Store {
+    /// Notes a migration that this binary does not know, as a newer one would have.
+    ///
+    /// # Panics
+    /// When the database does not answer.
+    pub async fn pretend_to_be_newer(&self) {
+        let mut open = self.begin().await.expect("a transaction");
+        open.execute(NEWER, &[]).await.expect("noted");
+        open.commit().await.expect("committed");
+    }
+}
+
+/// Has the engine read every SQL text of the identity database without running it.
+///
+/// # Panics
+/// With the first text that the engine does not understand.
+pub async fn prepare_every_statement(store: &Store) {
+    for sql in crate::statement::IDENTITY.iter().copied().flatten().copied() {
+        let prepared = match store.pools() {
+            Pools::Sqlite { reader, .. } => reader.prepare(sqlx::SqlStr::from_static(sql)).await.map(drop),
+            Pools::Postgres(pool) => pool.prepare(sqlx::SqlStr::from_static(sql)).await.map(drop),
+        };
+        prepared.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+}
+
+fn postgres_url() -> Secret {
+    #[allow(clippy::disallowed_methods)]
+    match std::env::var(POSTGRES_VARIABLE) {
+        Ok(url) if !url.is_empty() => Secret::new(url),
+        _ => panic!("{POSTGRES_VARIABLE} is not set: run `./test`, which starts a PostgreSQL for the tests"),
+    }
+}
+
+fn in_database(url: &Secret, name: &str) -> Secret {
+    let (address, options) = url.expose().split_once('?').unwrap_or((url.expose(), ""));
+    let (server, _) = address.rsplit_once('/').expect("the URL names a database");
+    Secret::new(format!("{server}/{name}?{options}"))
+}
+
+async fn command(server: &PgConnectOptions, sql: String) {
+    let mut connection = PgConnection::connect_with(server).await.expect("PostgreSQL answers");
+    sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.expect("PostgreSQL obeys");
+    connection.close().await.expect("PostgreSQL lets go");
+}
+
+const NEWER: &str = "INSERT INTO _sqlx_migrations \
+                     (version, description, success, checksum, execution_time) \
+                     SELECT 9999, 'identity later', success, checksum, execution_time \
+                     FROM _sqlx_migrations WHERE version = 1";

@@ -1,0 +1,255 @@
+//! Platform tokens: finding one by its hash, handing out children, ending them.
+
+use keywright_protocol::{KeyId, OrganizationId, Scopes, Timestamp, UserId};
+use keywright_secret::{TokenHash, TokenKind};
+use sqlx::FromRow;
+
+use crate::engine::{Transaction, Value, transaction, values};
+use crate::generation::count_up;
+use crate::statement::statements;
+use crate::{Store, StoreError};
+
+/// A token as it is to be stored.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// Its id.
+    pub id: KeyId,
+    /// What it is looked up by.
+    pub hash: TokenHash,
+    /// What it is for.
+    pub kind: TokenKind,
+    /// What may be shown of it.
+    pub hint: String,
+    /// Whose it is.
+    pub user: UserId,
+    /// The organization that it acts in.
+    pub organization: OrganizationId,
+    /// The token that it dies with.
+    pub parent: Option<KeyId>,
+    /// Its name; empty where people never see one.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// Until when, by itself; the end of its account comes on top.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// All that a principal is built from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRow {
+    /// The token.
+    pub id: KeyId,
+    /// What kind of token.
+    pub kind: TokenKind,
+    /// The token that it dies with.
+    pub parent: Option<KeyId>,
+    /// Whose it is.
+    pub user: UserId,
+    /// The organization that it acts in.
+    pub organization: OrganizationId,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// Whether the account has no mailbox and a time to live.
+    pub temporary: bool,
+    /// Whether the user is an administrator.
+    pub administrator: bool,
+    /// When it ends by itself or with its account, whichever comes first.
+    pub expires_at: Option<Timestamp>,
+    /// Whether it, its parent or its user was ended before that.
+    pub revoked: bool,
+}
+
+/// A token that a transaction has just ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RevokedToken {
+    /// Its id.
+    pub id: KeyId,
+    /// Its hash.
+    pub hash: TokenHash,
+}
+
+impl Store {
+    /// The token of that hash, dead or alive.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the row was tampered with.
+    pub async fn token(&self, hash: &TokenHash) -> Result<Option<TokenRow>, StoreError> {
+        let stored: Option<StoredToken> = self.first(FIND, values![&hash.as_bytes()[..]]).await?;
+        stored.map(StoredToken::read).transpose()
+    }
+
+    /// Stores the child of a token; `false` when the parent has been revoked.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn insert_child(&self, child: &NewToken) -> Result<bool, StoreError> {
+        transaction!(self, |open| {
+            take_turn(open, child.organization).await?;
+            child.insert(open, INSERT_CHILD, &[]).await? == 1
+        })
+    }
+
+    /// Ends a token of the organization and its children. What was ended; empty when there is no such
+    /// token or it is dead already.
+    ///
+    /// # Errors
+    /// When the database does not answer. Whether the tokens live is unknown then.
+    pub async fn revoke_token(
+        &self,
+        organization: OrganizationId,
+        token: KeyId,
+        at: Timestamp,
+    ) -> Result<Vec<RevokedToken>, StoreError> {
+        let (organization_id, id) = (organization.to_string(), token.to_string());
+        transaction!(self, |open| {
+            take_turn(open, organization).await?;
+            let alive = open.first::<(String,)>(FIND_REVOCABLE, values![&id, &organization_id]).await?;
+            let mut revoked = Vec::new();
+            if alive.is_some() {
+                let rows: Vec<(String, Vec<u8>)> =
+                    open.all(REVOKE, values![&id, &organization_id, at]).await?;
+                revoked = rows.into_iter().map(read_revoked).collect::<Result<_, _>>()?;
+                count_up(open).await?;
+            }
+            revoked
+        })
+    }
+
+    /// Notes when tokens were last used; an earlier time never replaces a later one.
+    ///
+    /// # Errors
+    /// When the database does not answer; nothing is noted then.
+    pub async fn note_used(&self, uses: &[(KeyId, Timestamp)]) -> Result<(), StoreError> {
+        // In order of id, so that two servers never wait for each other crosswise.
+        let mut uses: Vec<(String, Timestamp)> = uses.iter().map(|(id, at)| (id.to_string(), *at)).collect();
+        uses.sort_unstable();
+        for batch in uses.chunks(USES_AT_ONCE) {
+            transaction!(self, |open| {
+                for (id, at) in batch {
+                    open.execute(NOTE_USED, values![id, *at]).await?;
+                }
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl NewToken {
+    /// Runs one of the `INSERT`s, all of which begin with the same eleven values.
+    pub(crate) async fn insert(
+        &self,
+        open: &mut Transaction,
+        sql: &'static str,
+        more: &[Value<'_>],
+    ) -> Result<u64, StoreError> {
+        let (id, user, organization) =
+            (self.id.to_string(), self.user.to_string(), self.organization.to_string());
+        let parent = self.parent.map(|parent| parent.to_string());
+        let scopes = self.scopes.to_stored();
+        let own: &[Value<'_>; 11] = values![
+            &id,
+            &self.hash.as_bytes()[..],
+            self.kind.as_str(),
+            &self.hint,
+            &user,
+            &organization,
+            &parent,
+            &self.name,
+            &scopes,
+            self.created_at,
+            self.expires_at,
+        ];
+        open.execute(sql, &[own, more].concat()).await
+    }
+
+    /// Stores it unconditionally.
+    pub(crate) async fn insert_plainly(&self, open: &mut Transaction) -> Result<(), StoreError> {
+        self.insert(open, INSERT, &[]).await.map(drop)
+    }
+}
+
+/// Makes every change of the organization's tokens wait for the one before it to commit.
+pub(crate) async fn take_turn(
+    open: &mut Transaction,
+    organization: OrganizationId,
+) -> Result<(), StoreError> {
+    open.execute(TAKE_TURN, values![&organization.to_string()]).await.map(drop)
+}
+
+/// Reads a stored hash.
+pub(crate) fn read_hash(bytes: &[u8]) -> Result<TokenHash, StoreError> {
+    TokenHash::from_bytes(bytes).ok_or(StoreError::Unreadable { column: "tokens.hash" })
+}
+
+/// Reads a stored id; `column` is where it stands.
+pub(crate) fn read_id<T: std::str::FromStr>(text: &str, column: &'static str) -> Result<T, StoreError> {
+    text.parse().map_err(|_| StoreError::Unreadable { column })
+}
+
+fn read_revoked((id, hash): (String, Vec<u8>)) -> Result<RevokedToken, StoreError> {
+    Ok(RevokedToken { id: read_id(&id, "tokens.id")?, hash: read_hash(&hash)? })
+}
+
+#[derive(FromRow)]
+struct StoredToken {
+    id: String,
+    kind: String,
+    parent_id: Option<String>,
+    user_id: String,
+    organization_id: String,
+    scopes: String,
+    expires_at: Option<i64>,
+    revoked_at: Option<i64>,
+    parent_revoked_at: Option<i64>,
+    user_kind: String,
+    user_status: String,
+    administrator: bool,
+    user_expires_at: Option<i64>,
+}
+
+impl StoredToken {
+    fn read(self) -> Result<TokenRow, StoreError> {
+        let ends = [self.expires_at, self.user_expires_at].into_iter().flatten().min();
+        Ok(TokenRow {
+            id: read_id(&self.id, "tokens.id")?,
+            kind: TokenKind::from_name(&self.kind).ok_or(StoreError::Unreadable { column: "tokens.kind" })?,
+            parent: self.parent_id.map(|id| read_id(&id, "tokens.parent_id")).transpose()?,
+            user: read_id(&self.user_id, "tokens.user_id")?,
+            organization: read_id(&self.organization_id, "tokens.organization_id")?,
+            scopes: Scopes::from_stored(&self.scopes),
+            temporary: self.user_kind == "temporary" && self.user_expires_at.is_some(),
+            administrator: self.administrator,
+            expires_at: ends.map(Timestamp),
+            revoked: self.revoked_at.is_some()
+                || self.parent_revoked_at.is_some()
+                || self.user_status != "active",
+        })
+    }
+}
+
+const USES_AT_ONCE: usize = 500;
+
+statements! {
+    FIND = "SELECT t.id, t.kind, t.parent_id, t.user_id, t.organization_id, t.scopes, t.expires_at, \
+            t.revoked_at, p.revoked_at AS parent_revoked_at, u.kind AS user_kind, \
+            u.status AS user_status, u.administrator, u.expires_at AS user_expires_at \
+            FROM tokens t JOIN users u ON u.id = t.user_id LEFT JOIN tokens p ON p.id = t.parent_id \
+            WHERE t.hash = $1";
+    INSERT = "INSERT INTO tokens (id, hash, kind, hint, user_id, organization_id, parent_id, name, scopes, \
+              created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    /// The empty half of the union gives the placeholders their types.
+    INSERT_CHILD = "INSERT INTO tokens (id, hash, kind, hint, user_id, organization_id, parent_id, name, \
+                    scopes, created_at, expires_at) \
+                    SELECT id, hash, kind, hint, user_id, organization_id, parent_id, name, scopes, \
+                    created_at, expires_at FROM tokens WHERE FALSE UNION ALL \
+                    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 WHERE EXISTS \
+                    (SELECT 1 FROM tokens WHERE id = $7 AND revoked_at IS NULL)";
+    TAKE_TURN = "UPDATE organizations SET seq = seq + 1 WHERE id = $1";
+    FIND_REVOCABLE = "SELECT id FROM tokens WHERE id = $1 AND organization_id = $2 AND revoked_at IS NULL";
+    REVOKE = "UPDATE tokens SET revoked_at = $3 WHERE (id = $1 OR parent_id = $1) AND organization_id = $2 \
+              AND revoked_at IS NULL RETURNING id, hash";
+    NOTE_USED = "UPDATE tokens SET last_used_at = $2 WHERE id = $1 \
+                 AND (last_used_at IS NULL OR last_used_at < $2)";
+}
