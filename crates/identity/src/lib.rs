@@ -1,1 +1,28 @@
-//! placeholder
+//! Accounts, organizations, keys and who is calling, with the cache that answers most of it.
+//!
+//! Knows no HTTP: what it refuses it says as [`ApiError`](keywright_protocol::ApiError) or
+//! [`Unproven`], and it never sees a request. It parses no token: what comes in is a
+//! [`PlatformToken`](keywright_secret::PlatformToken), whose checksum was right.
+
+mod account;
+mod cache;
+mod child;
+mod claim;
+mod failure;
+mod housekeeping;
+mod identity;
+mod keys;
+mod lasting;
+#[cfg(any(test, feature = "test-hooks"))]
+mod pause;
+mod require;
+mod temporary;
+mod unproven;
+mod verify;
+
+pub use identity::{Identity, IdentitySettings};
+#[cfg(any(test, feature = "test-hooks"))]
+pub use pause::Pause;
+pub use require::require;
+pub use temporary::ProvisionedAccount;
+pub use unproven::Unproven;

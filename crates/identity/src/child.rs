@@ -1,0 +1,58 @@
+//! Tokens that a person's program hands to an agent: model calls only, half a day, dead with their parent.
+
+use keywright_protocol::{ApiError, ErrorCode, KeyId, Principal, Scope, Scopes, Timestamp};
+use keywright_secret::{PlatformToken, TokenKind};
+use keywright_store::NewToken;
+
+use crate::failure::store_failed;
+use crate::require::refuse_child;
+use crate::{Identity, Unproven, require};
+
+impl Identity {
+    /// Mints a child of the caller's token that lives `lifetime_seconds`, 12 hours when left out, and
+    /// never longer than its parent. It does not count to the organization's keys.
+    ///
+    /// # Errors
+    /// `FORBIDDEN` for a child, `INSUFFICIENT_SCOPE` without `models:use`, `INVALID_LIFETIME`, and
+    /// `KEY_REVOKED` or `KEY_EXPIRED` when the parent ended meanwhile.
+    pub async fn mint_child(
+        &self,
+        parent: &Principal,
+        lifetime_seconds: Option<i64>,
+    ) -> Result<(PlatformToken, Timestamp), ApiError> {
+        let now = self.still_standing(parent)?;
+        refuse_child(parent)?;
+        require(parent, Scope::ModelsUse)?;
+        let lifetime = lifetime_seconds.unwrap_or(LONGEST_SECONDS);
+        if !(SHORTEST_SECONDS..=LONGEST_SECONDS).contains(&lifetime) {
+            return Err(
+                ApiError::new(ErrorCode::InvalidLifetime).because("A child token lives 60 to 43200 seconds.")
+            );
+        }
+        let end = now.plus_seconds(lifetime);
+        let end = parent.expires_at.map_or(end, |parents| parents.min(end));
+        let token = PlatformToken::mint(TokenKind::Access);
+        let child = NewToken {
+            id: KeyId::new(),
+            hash: token.hash(),
+            kind: token.kind(),
+            hint: token.hint(),
+            user: parent.user,
+            organization: parent.organization,
+            parent: Some(parent.token),
+            name: String::new(),
+            scopes: Scopes::GATEWAY.and(parent.scopes),
+            created_at: now,
+            expires_at: Some(end),
+        };
+        let stored = self.inner.store.insert_child(&child).await.map_err(|error| store_failed(&error))?;
+        if !stored {
+            return Err(Unproven::Revoked.into());
+        }
+        self.inner.cache.distrust([child.hash]);
+        Ok((token, end))
+    }
+}
+
+const SHORTEST_SECONDS: i64 = 60;
+const LONGEST_SECONDS: i64 = 12 * 3_600;

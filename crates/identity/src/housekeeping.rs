@@ -1,0 +1,59 @@
+//! What is done from time to time: deleting what has ended, noting what was used.
+
+use keywright_protocol::ApiError;
+use keywright_store::{StoreError, SweepRules};
+
+use crate::Identity;
+
+impl Identity {
+    /// Deletes temporary accounts and child tokens that ended at least a day ago, and notes that no
+    /// limit counts any more. How many accounts went. Until then their tokens are told that they have
+    /// expired; afterwards that they are unknown.
+    ///
+    /// # Errors
+    /// `STORAGE_UNAVAILABLE`; what is left is deleted the next time.
+    pub async fn sweep(&self) -> Result<i64, ApiError> {
+        let now = self.now();
+        let rules = SweepRules {
+            ended_before: now.plus_seconds(-KEPT_SECONDS),
+            notes_before: now.plus_seconds(-COUNTED_SECONDS),
+            at_most: AT_ONCE,
+        };
+        let mut accounts = 0;
+        loop {
+            let identity = self.clone();
+            let swept = self
+                .lasting(async move {
+                    let swept = identity.inner.store.sweep(&rules).await?;
+                    identity.inner.cache.bury(swept.tokens.iter().copied());
+                    Ok(swept)
+                })
+                .await?;
+            accounts += swept.accounts;
+            if !swept.more {
+                return Ok(accounts);
+            }
+        }
+    }
+
+    /// Tells the store which tokens were used since the last call; every 30 seconds keeps `last used`
+    /// within the minute that is promised.
+    ///
+    /// # Errors
+    /// When the database does not answer; nothing is lost, the next call tells it.
+    pub async fn flush_last_used(&self) -> Result<(), StoreError> {
+        let uses = self.inner.cache.take_uses();
+        let noted = self.inner.store.note_used(&uses).await;
+        if noted.is_err() {
+            self.inner.cache.keep_unnoted(uses);
+        }
+        noted
+    }
+}
+
+/// Long enough for a late caller to hear why, and for streams that were running to end by themselves.
+const KEPT_SECONDS: i64 = 86_400;
+/// The window of the hourly limits.
+const COUNTED_SECONDS: i64 = 3_600;
+/// Small enough that no other change waits long.
+const AT_ONCE: i64 = 100;

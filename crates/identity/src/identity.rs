@@ -1,0 +1,86 @@
+//! The one thing that knows who is who.
+
+use std::sync::Arc;
+
+use keywright_protocol::{Clock, Timestamp};
+use keywright_store::{MintLimits, Store};
+use tokio::runtime::Handle;
+
+use crate::cache::TokenCache;
+
+/// Accounts, keys and token checks. A clone is the same one.
+#[derive(Clone)]
+pub struct Identity {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) store: Arc<Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) settings: IdentitySettings,
+    pub(crate) cache: TokenCache,
+    /// Where everything that touches the store runs, whichever thread asks.
+    pub(crate) runtime: Handle,
+    #[cfg(any(test, feature = "test-hooks"))]
+    pub(crate) pause: std::sync::Mutex<Option<Arc<crate::Pause>>>,
+}
+
+/// What the operator decides.
+#[derive(Clone, Copy, Debug)]
+pub struct IdentitySettings {
+    /// How long a temporary account lives.
+    pub temporary_ttl_seconds: i64,
+    /// How many temporary accounts one address may make in an hour; at least 1.
+    pub mints_per_hour_per_address: i64,
+    /// How many temporary accounts may be made in an hour; at least 1.
+    pub mints_per_hour: i64,
+    /// How many tokens are held in memory; those in use come on top.
+    pub cached_tokens: usize,
+}
+
+impl Default for IdentitySettings {
+    fn default() -> Self {
+        Self {
+            temporary_ttl_seconds: 72 * 3_600,
+            mints_per_hour_per_address: 30,
+            mints_per_hour: 300,
+            cached_tokens: 1_000_000,
+        }
+    }
+}
+
+impl IdentitySettings {
+    pub(crate) fn mint_limits(&self) -> MintLimits {
+        MintLimits {
+            per_address: self.mints_per_hour_per_address.max(1),
+            overall: self.mints_per_hour.max(1),
+            window_seconds: 3_600,
+        }
+    }
+}
+
+impl Identity {
+    /// Identity over `store`. Store work runs on the runtime that this is called on, so that the loops
+    /// of the data plane never drive a database connection.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, settings: IdentitySettings) -> Self {
+        let cache = TokenCache::new(settings.cached_tokens, !store.is_shared());
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                clock,
+                settings,
+                cache,
+                runtime: Handle::current(),
+                #[cfg(any(test, feature = "test-hooks"))]
+                pause: std::sync::Mutex::new(None),
+            }),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+}

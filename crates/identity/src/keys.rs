@@ -1,0 +1,179 @@
+//! API keys: create, list, delete.
+
+use keywright_protocol::wire::{ApiKey, ApiKeys, CreateKey, DeletedKey};
+use keywright_protocol::{ApiError, ErrorCode, KeyId, Lifetime, Principal, Scope, Scopes, Timestamp};
+use keywright_secret::{PlatformToken, TokenKind};
+use keywright_store::{KeyInsertion, KeyRow, NewToken};
+
+use crate::failure::store_failed;
+use crate::{Identity, Unproven, require};
+
+impl Identity {
+    /// Creates an API key. The answer leaves `raw` out: the token beside it is the only copy.
+    ///
+    /// # Errors
+    /// What is wrong with the name, the scopes or the expiry, `NAME_TAKEN`, `MAX_API_KEYS_REACHED`,
+    /// `INSUFFICIENT_SCOPE` without `api-keys:manage` or for scopes that the caller lacks itself.
+    pub async fn create_key(
+        &self,
+        principal: &Principal,
+        request: CreateKey,
+    ) -> Result<(PlatformToken, ApiKey), ApiError> {
+        let now = self.still_standing(principal)?;
+        require(principal, Scope::ApiKeysManage)?;
+        let name = KeyName::parse(request.name)?;
+        let lifetime = lifetime(request.expires_in_days.as_ref(), request.lifetime_seconds.as_ref())?;
+        let scopes = granted(principal, request.scopes.as_deref())?;
+        let token = PlatformToken::mint(TokenKind::ApiKey);
+        let key = NewToken {
+            id: KeyId::new(),
+            hash: token.hash(),
+            kind: token.kind(),
+            hint: token.hint(),
+            user: principal.user,
+            organization: principal.organization,
+            parent: None,
+            name: name.0,
+            scopes,
+            created_at: now,
+            expires_at: lifetime.map(|lifetime| now.plus_seconds(lifetime.seconds())),
+        };
+        let insertion = self.inner.store.insert_key(&key, principal.token, MOST_KEYS.into()).await;
+        match insertion.map_err(|error| store_failed(&error))? {
+            KeyInsertion::Inserted => {
+                self.inner.cache.distrust([key.hash]);
+                Ok((token, created(key)))
+            }
+            KeyInsertion::NameTaken => Err(ErrorCode::NameTaken.into()),
+            KeyInsertion::TooMany => {
+                Err(ApiError::new(ErrorCode::MaxApiKeysReached).detail("limit", MOST_KEYS))
+            }
+            KeyInsertion::CreatorRevoked => Err(Unproven::Revoked.into()),
+        }
+    }
+
+    /// The active keys of the caller's organization, newest first.
+    ///
+    /// # Errors
+    /// `INSUFFICIENT_SCOPE` without `api-keys:manage`, `STORAGE_UNAVAILABLE`.
+    pub async fn list_keys(&self, principal: &Principal) -> Result<ApiKeys, ApiError> {
+        let now = self.still_standing(principal)?;
+        require(principal, Scope::ApiKeysManage)?;
+        let rows = self.inner.store.active_keys(principal.organization, now).await;
+        let rows = rows.map_err(|error| store_failed(&error))?;
+        Ok(ApiKeys { keys: rows.into_iter().map(listed).collect(), limit: MOST_KEYS })
+    }
+
+    /// Deletes a token of the caller's organization, of any kind, the caller's own included, with all
+    /// its children. When this answers, none of them opens anything here any more.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when it is not there, dead already or of another organization,
+    /// `INSUFFICIENT_SCOPE` without `api-keys:manage`, `STORAGE_UNAVAILABLE`.
+    pub async fn revoke_key(&self, principal: &Principal, key: KeyId) -> Result<DeletedKey, ApiError> {
+        let revoked_at = self.still_standing(principal)?;
+        require(principal, Scope::ApiKeysManage)?;
+        let (identity, organization) = (self.clone(), principal.organization);
+        let ended = self.lasting(async move {
+            let ended = identity.inner.store.revoke_token(organization, key, revoked_at).await?;
+            identity.inner.cache.bury(ended.iter().map(|token| token.hash));
+            Ok(ended)
+        });
+        if ended.await?.is_empty() {
+            return Err(ErrorCode::NotFound.into());
+        }
+        tracing::info!(key.id = %key, org.id = %organization, "the token {key} was revoked");
+        Ok(DeletedKey { key_id: key, revoked_at })
+    }
+}
+
+/// 1 to 100 characters, none of them a control character, not all blank; kept as they are.
+struct KeyName(String);
+
+impl KeyName {
+    fn parse(text: String) -> Result<Self, ApiError> {
+        let length = text.chars().count();
+        let good = (1..=100).contains(&length) && !text.chars().any(char::is_control);
+        if good && !text.trim().is_empty() { Ok(Self(text)) } else { Err(ErrorCode::InvalidName.into()) }
+    }
+}
+
+/// How long the key lives; for ever when neither field is there.
+fn lifetime(
+    days: Option<&serde_json::Value>,
+    seconds: Option<&serde_json::Value>,
+) -> Result<Option<Lifetime>, ApiError> {
+    // A number with a fraction or an exponent is not an integer, whatever it comes to.
+    match (days, seconds) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(ApiError::new(ErrorCode::InvalidRequest)
+            .because("Send `expiresInDays` or `lifetimeSeconds`, not both.")),
+        (Some(days), None) => {
+            let lifetime = days.as_i64().and_then(|days| Lifetime::from_days(days).ok());
+            lifetime.map(Some).ok_or(ErrorCode::InvalidExpiresInDays.into())
+        }
+        (None, Some(seconds)) => {
+            let lifetime = seconds.as_i64().and_then(|seconds| Lifetime::from_seconds(seconds).ok());
+            lifetime.map(Some).ok_or(ErrorCode::InvalidLifetime.into())
+        }
+    }
+}
+
+/// The scopes that were asked for, all of which the caller must have.
+fn granted(principal: &Principal, names: Option<&[String]>) -> Result<Scopes, ApiError> {
+    let wanted = match names {
+        None => Scopes::GATEWAY,
+        Some(names) => {
+            let scopes = Scopes::from_names(names.iter().map(String::as_str));
+            let scopes = scopes.map_err(|unknown| invalid_scope(format!("{unknown}.")))?;
+            if scopes.is_empty() {
+                return Err(invalid_scope("A key needs at least one scope.".to_owned()));
+            }
+            scopes
+        }
+    };
+    if principal.scopes.covers(wanted) {
+        return Ok(wanted);
+    }
+    let missing: Vec<&str> =
+        wanted.iter().filter(|scope| !principal.may(*scope)).map(Scope::as_str).collect();
+    Err(ApiError::new(ErrorCode::InsufficientScope)
+        .because("A key cannot be given scopes that the token lacks which creates it.")
+        .detail("required", missing))
+}
+
+fn invalid_scope(why: String) -> ApiError {
+    let valid: Vec<&str> = Scope::ALL.into_iter().map(Scope::as_str).collect();
+    ApiError::new(ErrorCode::InvalidScope).because(why).detail("validScopes", valid)
+}
+
+fn created(key: NewToken) -> ApiKey {
+    ApiKey {
+        key_id: key.id,
+        raw: None,
+        key_prefix: key.hint,
+        name: key.name,
+        scopes: key.scopes,
+        created_at: key.created_at,
+        expires_at: key.expires_at,
+        last_used_at: None::<Timestamp>,
+        user_id: key.user,
+    }
+}
+
+fn listed(row: KeyRow) -> ApiKey {
+    ApiKey {
+        key_id: row.id,
+        raw: None,
+        key_prefix: row.hint,
+        name: row.name,
+        scopes: row.scopes,
+        created_at: row.created_at,
+        expires_at: row.expires_at,
+        last_used_at: row.last_used_at,
+        user_id: row.user,
+    }
+}
+
+/// How many active keys an organization may have.
+const MOST_KEYS: u32 = 20;

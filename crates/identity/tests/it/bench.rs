@@ -1,0 +1,99 @@
+//! What every test begins with: a server, a clock that stands still, and an account.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use keywright_identity::{Identity, IdentitySettings, Unproven};
+use keywright_protocol::wire::{ApiKey, CreateKey};
+use keywright_protocol::{ApiError, Clock, ErrorCode, Principal, Timestamp};
+use keywright_secret::PlatformToken;
+use keywright_store::Store;
+use keywright_store::testing::Scene;
+
+/// A clock that moves when it is told to.
+pub(crate) struct HandClock(AtomicI64);
+
+impl HandClock {
+    pub(crate) fn forward_seconds(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1_000, Ordering::SeqCst);
+    }
+
+    pub(crate) fn set(&self, instant: Timestamp) {
+        self.0.store(instant.0, Ordering::SeqCst);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+pub(crate) struct Bench {
+    pub(crate) identity: Identity,
+    pub(crate) clock: Arc<HandClock>,
+    pub(crate) scene: Scene,
+}
+
+impl Bench {
+    pub(crate) fn new(scene: Scene) -> Self {
+        Self::with(scene, IdentitySettings::default())
+    }
+
+    pub(crate) fn with(scene: Scene, settings: IdentitySettings) -> Self {
+        let clock = Arc::new(HandClock(AtomicI64::new(1_795_000_000_000)));
+        let identity = identity(&scene.store, &clock, settings);
+        Self { identity, clock, scene }
+    }
+
+    /// A second server on the same database and clock, where there may be one.
+    pub(crate) async fn second_server(&self) -> Option<Identity> {
+        let store = self.scene.second_server().await?;
+        Some(identity(&store, &self.clock, IdentitySettings::default()))
+    }
+
+    /// The token of a new temporary account.
+    pub(crate) async fn account(&self) -> PlatformToken {
+        self.identity.provision_temporary(HOME).await.expect("an account").token
+    }
+
+    /// A new temporary account, verified.
+    pub(crate) async fn caller(&self) -> Arc<Principal> {
+        self.verified(&self.account().await).await
+    }
+
+    pub(crate) async fn verified(&self, token: &PlatformToken) -> Arc<Principal> {
+        self.identity.verify(token).await.expect("a good token")
+    }
+
+    pub(crate) async fn refusal(&self, token: &PlatformToken) -> Unproven {
+        self.identity.verify(token).await.expect_err("a refused token")
+    }
+
+    pub(crate) async fn key(&self, caller: &Principal, name: &str) -> (PlatformToken, ApiKey) {
+        self.identity.create_key(caller, named(name)).await.expect("a key")
+    }
+}
+
+fn identity(store: &Arc<Store>, clock: &Arc<HandClock>, settings: IdentitySettings) -> Identity {
+    Identity::new(Arc::clone(store), Arc::clone(clock) as Arc<dyn Clock>, settings)
+}
+
+pub(crate) fn named(name: &str) -> CreateKey {
+    CreateKey { name: name.to_owned(), ..CreateKey::default() }
+}
+
+pub(crate) fn with_scopes(name: &str, scopes: &[&str]) -> CreateKey {
+    CreateKey { scopes: Some(scopes.iter().map(|scope| (*scope).to_owned()).collect()), ..named(name) }
+}
+
+/// The code of a refusal.
+pub(crate) fn code<T>(outcome: Result<T, ApiError>) -> ErrorCode {
+    match outcome {
+        Ok(_) => panic!("it was not refused"),
+        Err(error) => error.code,
+    }
+}
+
+pub(crate) const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

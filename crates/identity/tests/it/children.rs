@@ -1,0 +1,135 @@
+use keywright_identity::{IdentitySettings, Unproven};
+use keywright_protocol::{ErrorCode, Scopes};
+use keywright_secret::TokenKind;
+use keywright_store::testing::on_both;
+
+use crate::bench::{Bench, code, named, with_scopes};
+
+#[tokio::test]
+async fn a_child_calls_models_and_nothing_else() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let parent = bench.caller().await;
+        let (token, end) = bench.identity.mint_child(&parent, None).await.expect("a child");
+        let child = bench.verified(&token).await;
+        assert_eq!(child.kind, TokenKind::Access);
+        assert_eq!(child.scopes, Scopes::GATEWAY);
+        assert_eq!(child.parent, Some(parent.token));
+        assert_eq!((child.user, child.organization), (parent.user, parent.organization));
+        assert_eq!(child.expires_at, Some(end));
+        assert_eq!(code(bench.identity.mint_child(&child, None).await), ErrorCode::Forbidden);
+        assert_eq!(code(bench.identity.create_key(&child, named("key")).await), ErrorCode::InsufficientScope);
+        assert_eq!(code(bench.identity.revoke_key(&child, child.token).await), ErrorCode::InsufficientScope);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_child_lives_at_most_twelve_hours_and_never_longer_than_its_parent() {
+    on_both(|scene| async move {
+        let settings = IdentitySettings { temporary_ttl_seconds: 20 * 3_600, ..IdentitySettings::default() };
+        let bench = Bench::with(scene, settings);
+        let parent = bench.caller().await;
+        let parents = parent.expires_at.expect("an end");
+        let born = parents.plus_seconds(-20 * 3_600);
+        for (asked, lives) in [(None, 43_200), (Some(43_200), 43_200), (Some(60), 60)] {
+            let (_, end) = bench.identity.mint_child(&parent, asked).await.expect("a child");
+            assert_eq!(end, born.plus_seconds(lives));
+        }
+        for wrong in [0, 59, 43_201, -1, i64::MAX, i64::MIN] {
+            assert_eq!(
+                code(bench.identity.mint_child(&parent, Some(wrong)).await),
+                ErrorCode::InvalidLifetime
+            );
+        }
+        bench.clock.forward_seconds(10 * 3_600);
+        let (late, end) = bench.identity.mint_child(&parent, None).await.expect("a child");
+        assert_eq!(end, parents);
+        bench.clock.set(end);
+        assert_eq!(bench.refusal(&late).await, Unproven::Expired);
+        assert_eq!(code(bench.identity.mint_child(&parent, None).await), ErrorCode::KeyExpired);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn children_die_with_their_parent_and_siblings_live() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let owner = bench.caller().await;
+        let (parent_token, parent_key) = bench.key(&owner, "parent").await;
+        let parent = bench.verified(&parent_token).await;
+        let (first, _) = bench.identity.mint_child(&parent, None).await.expect("a child");
+        let (second, _) = bench.identity.mint_child(&parent, None).await.expect("a child");
+        let (cousin, _) = bench.identity.mint_child(&owner, None).await.expect("a child");
+        let held = bench.verified(&first).await;
+        bench.identity.revoke_key(&owner, parent_key.key_id).await.expect("revoked");
+        assert!(held.liveness.is_dead());
+        assert_eq!(bench.refusal(&first).await, Unproven::Revoked);
+        assert_eq!(bench.refusal(&second).await, Unproven::Revoked);
+        bench.verified(&cousin).await;
+        assert_eq!(code(bench.identity.mint_child(&parent, None).await), ErrorCode::KeyRevoked);
+    })
+    .await;
+}
+
+/// A child that is minted while its parent is revoked is either in time to die with it, or refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_child_outlives_a_parent_that_is_revoked_meanwhile() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let owner = bench.caller().await;
+        for round in 0..30 {
+            let (token, key) = bench.key(&owner, &format!("parent {round}")).await;
+            let parent = bench.verified(&token).await;
+            let minting: Vec<_> = (0..4)
+                .map(|_| {
+                    let (identity, parent) = (bench.identity.clone(), parent.clone());
+                    tokio::spawn(async move {
+                        let (child, _) = identity.mint_child(&parent, None).await.ok()?;
+                        let _ = identity.verify(&child).await;
+                        Some(child)
+                    })
+                })
+                .collect();
+            bench.identity.revoke_key(&owner, key.key_id).await.expect("revoked");
+            for child in minting {
+                if let Some(child) = child.await.expect("it ran") {
+                    assert_eq!(bench.refusal(&child).await, Unproven::Revoked);
+                }
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn children_do_not_count_as_keys_and_may_be_revoked_by_id() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let owner = bench.caller().await;
+        for _ in 0..25 {
+            bench.identity.mint_child(&owner, None).await.expect("a child");
+        }
+        let (token, _) = bench.identity.mint_child(&owner, None).await.expect("a child");
+        assert!(bench.identity.list_keys(&owner).await.expect("a list").keys.is_empty());
+        let child = bench.verified(&token).await;
+        bench.identity.revoke_key(&owner, child.token).await.expect("revoked");
+        assert_eq!(bench.refusal(&token).await, Unproven::Revoked);
+        assert!(!owner.liveness.is_dead());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_that_calls_no_models_has_no_children() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let owner = bench.caller().await;
+        let request = with_scopes("manager", &["api-keys:manage"]);
+        let (manager, _) = bench.identity.create_key(&owner, request).await.expect("a key");
+        let manager = bench.verified(&manager).await;
+        assert_eq!(code(bench.identity.mint_child(&manager, None).await), ErrorCode::InsufficientScope);
+    })
+    .await;
+}

@@ -1,0 +1,85 @@
+use keywright_identity::{IdentitySettings, Unproven};
+use keywright_store::testing::on_both;
+
+use crate::bench::{Bench, HOME};
+
+const DAY: i64 = 86_400;
+
+#[tokio::test]
+async fn an_ended_account_is_told_so_for_a_day_and_then_deleted() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let old = bench.account().await;
+        let caller = bench.verified(&old).await;
+        let (key, _) = bench.key(&caller, "key").await;
+        bench.clock.forward_seconds(3 * DAY - 3_600);
+        let (child, _) = bench.identity.mint_child(&caller, None).await.expect("a child");
+        bench.clock.forward_seconds(3_600);
+        let young = bench.account().await;
+        assert_eq!(bench.identity.sweep().await, Ok(0));
+        for token in [&old, &key, &child] {
+            assert_eq!(bench.refusal(token).await, Unproven::Expired);
+        }
+        bench.clock.forward_seconds(DAY);
+        let generation = bench.scene.store.generation().await.expect("a number");
+        assert_eq!(bench.identity.sweep().await, Ok(1));
+        assert!(bench.scene.store.generation().await.expect("a number") > generation);
+        for token in [&old, &key, &child] {
+            assert_eq!(bench.refusal(token).await, Unproven::Unknown);
+        }
+        bench.verified(&young).await;
+        assert_eq!(bench.identity.sweep().await, Ok(0));
+        assert_eq!(bench.scene.store.organization_name(caller.organization).await.expect("asked"), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn more_accounts_than_a_batch_go_in_one_sweep() {
+    on_both(|scene| async move {
+        let settings = IdentitySettings {
+            mints_per_hour_per_address: 1_000,
+            mints_per_hour: 1_000,
+            ..IdentitySettings::default()
+        };
+        let bench = Bench::with(scene, settings);
+        for _ in 0..205 {
+            bench.identity.provision_temporary(HOME).await.expect("an account");
+        }
+        bench.clock.forward_seconds(4 * DAY);
+        assert_eq!(bench.identity.sweep().await, Ok(205));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_claimed_account_is_never_swept() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let token = bench.account().await;
+        let caller = bench.verified(&token).await;
+        let code = bench.identity.issue_claim(false).await.expect("stored").expect("the first");
+        bench.identity.claim(&caller, &code).await.expect("claimed");
+        bench.clock.forward_seconds(400 * DAY);
+        assert_eq!(bench.identity.sweep().await, Ok(0));
+        bench.verified(&token).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sweeping_forgets_no_limit_that_still_counts() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        for _ in 0..30 {
+            bench.account().await;
+        }
+        bench.clock.forward_seconds(3_599);
+        bench.identity.sweep().await.expect("swept");
+        assert!(bench.identity.provision_temporary(HOME).await.is_err());
+        bench.clock.forward_seconds(1);
+        bench.identity.sweep().await.expect("swept");
+        bench.identity.provision_temporary(HOME).await.expect("an hour later");
+    })
+    .await;
+}

@@ -1,0 +1,11 @@
+//! Identity over a real store, every test on both engines.
+#![allow(clippy::expect_used, clippy::panic)]
+
+mod bench;
+mod children;
+mod claim;
+mod housekeeping;
+mod keys;
+mod revocation;
+mod temporary;
+mod verify;
