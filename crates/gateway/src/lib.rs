@@ -1,1 +1,516 @@
-//! placeholder
+//! The model-call pipeline: authenticate, route, permit, choose a credential, inject it, forward, meter.
+//!
+//! Passes bodies through as they are: a tolerant reader finds the model's name on the way up and the
+//! usage on the way down. Knows no database, no accounts and no configuration file; what it needs of
+//! them it asks for through [`Principals`], [`CredentialSource`] and [`Recorder`].
+//!
+//! A [`Gateway`] lives on one thread, with connections of its own; one is made for each.
+
+mod answer;
+mod call;
+mod catalog;
+mod json;
+mod meter;
+mod phase;
+mod pool;
+mod respond;
+mod session;
+mod surface;
+mod traits;
+mod upload;
+mod usage;
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Request, Response, Uri};
+use http_body::Body;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use keywright_dial::Dialler;
+use keywright_protocol::record::{Intent, OutcomeKind};
+use keywright_protocol::{ApiError, Clock, ErrorCode, RequestId};
+use keywright_providers::{Dialect, Handling};
+use keywright_secret::Secret;
+use memchr::memmem;
+
+pub use answer::Answer;
+pub use catalog::{Catalog, DEMO, Upstream};
+pub use phase::authenticate::platform_token;
+pub use phase::meter::Broken;
+pub use phase::permit::Limits;
+pub use respond::REQUEST_ID_HEADER;
+pub use surface::Surface;
+pub use traits::{
+    CentralKey, Committed, CredentialSource, NotRecorded, Principals, Recorder, Verification, Verified,
+};
+pub use upload::BufferBudget;
+
+use call::{COMMIT_TIME, Call};
+use meter::Meter;
+use phase::authenticate::{Caller, authenticate};
+use phase::credential::Credential;
+use phase::meter::{Relay, Watch};
+use phase::permit::Permit;
+use phase::{credential, forward, inject, permit, route};
+use pool::{Lease, Pool};
+use upload::Upload;
+
+/// What all gateways of a process share.
+#[derive(Clone)]
+pub struct Settings {
+    /// The upstreams.
+    pub catalog: Arc<Catalog>,
+    /// What temporary accounts may do together.
+    pub limits: Arc<Limits>,
+    /// The memory that request bodies may hold together.
+    pub buffers: BufferBudget,
+    /// The longest request body, in bytes.
+    pub max_body: usize,
+    /// Whether callers may send their own provider keys.
+    pub allow_byok: bool,
+    /// How long the head of an answer may take, connecting included.
+    pub first_byte_timeout: Duration,
+    /// How long an upstream may be silent in the middle of an answer.
+    pub idle_timeout: Duration,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// What marks requests that have been through this process: random, made at its start.
+    pub hop: HeaderValue,
+}
+
+/// The gateway of one thread.
+pub struct Gateway {
+    settings: Settings,
+    principals: Rc<dyn Principals>,
+    credentials: Rc<dyn CredentialSource>,
+    recorder: Rc<dyn Recorder>,
+    pool: Pool,
+}
+
+impl Gateway {
+    /// A gateway whose connections `dialler` makes. To be used on one thread, within a
+    /// [`LocalSet`](tokio::task::LocalSet).
+    pub fn new(
+        settings: Settings,
+        dialler: Dialler,
+        principals: Rc<dyn Principals>,
+        credentials: Rc<dyn CredentialSource>,
+        recorder: Rc<dyn Recorder>,
+    ) -> Self {
+        Self { settings, principals, credentials, recorder, pool: Pool::new(dialler) }
+    }
+
+    /// Closes upstream connections that have been idle for long. To be called every few seconds.
+    pub fn prune(&self) {
+        self.pool.prune();
+    }
+
+    /// The answer to a request on a gateway path that does not come to be a call, in the caller's dialect.
+    pub fn refusal(path: &str, headers: &HeaderMap, error: &ApiError) -> Response<Answer> {
+        let surface = Surface::of(path).unwrap_or(Surface { provider: None, rest: path });
+        refuse(surface.likely_dialect(headers), error, RequestId::new())
+    }
+
+    /// Answers one call from `peer`. Dropping the future cancels the call, upstream included.
+    pub async fn handle<B>(&self, request: Request<B>, peer: IpAddr) -> Response<Answer>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let arrival = Arrival { id: RequestId::new(), started: Instant::now(), peer };
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path().to_owned();
+        let surface = Surface::of(&path).unwrap_or(Surface { provider: None, rest: &path });
+        let dialect = surface.likely_dialect(&parts.headers);
+        match self.unproven(&arrival, surface, &parts, dialect).await {
+            Ok(caller) => self.proven(&arrival, surface, parts, body, dialect, caller).await,
+            Err(error) => {
+                upload::discard(body).await;
+                refuse(dialect, &error, arrival.id)
+            }
+        }
+    }
+
+    /// What is done for anybody: the caller is proven, or turned away and counted.
+    async fn unproven(
+        &self,
+        arrival: &Arrival,
+        surface: Surface<'_>,
+        parts: &Parts,
+        dialect: Dialect,
+    ) -> Result<Caller, ApiError> {
+        inject::refuse_loop(&parts.headers, &self.settings.hop)?;
+        if route::wants_websocket(surface, &parts.headers) {
+            return Err(ErrorCode::UpgradeRequired.into());
+        }
+        let query_key = query_key(parts, dialect);
+        let caller =
+            authenticate(self.principals.as_ref(), &parts.headers, query_key.as_ref().map(Secret::expose));
+        caller.await.inspect_err(|error| {
+            self.recorder.unproven(arrival.peer, error.code);
+            tracing::debug!(request.id = %arrival.id, error.code = error.code.as_str(), "turned a caller away: {error}");
+        })
+    }
+
+    /// What is done for a known caller: everything from here on is recorded.
+    async fn proven<B>(
+        &self,
+        arrival: &Arrival,
+        surface: Surface<'_>,
+        parts: Parts,
+        body: B,
+        dialect: Dialect,
+        caller: Caller,
+    ) -> Response<Answer>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let mut call = Call::new(
+            Rc::clone(&self.recorder),
+            arrival.started,
+            self.intent(arrival, dialect, &parts, &caller),
+        );
+        match self.admit(&mut call, surface, parts, body, caller).await {
+            Ok(admitted) => self.send(call, admitted).await,
+            Err(error) => conclude(call, dialect, &error).await,
+        }
+    }
+
+    /// The phases up to the last moment before anything goes upstream.
+    async fn admit<B>(
+        &self,
+        call: &mut Call,
+        surface: Surface<'_>,
+        parts: Parts,
+        body: B,
+        caller: Caller,
+    ) -> Result<Admitted, ApiError>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let settings = &self.settings;
+        let Parts { method, uri, mut headers, .. } = parts;
+
+        let routed = match route::find(&settings.catalog, surface, &method, &headers) {
+            Ok(routed) => routed,
+            Err(error) => {
+                upload::discard(body).await;
+                return Err(error);
+            }
+        };
+        let dialect = routed.route.dialect;
+        call.intent.dialect = dialect.as_str();
+        call.intent.route = routed.route.label;
+
+        let mut reader = route::body_reader();
+        let upload = take_in(settings, &headers, body, &mut reader).await?;
+        call.intent.request_bytes = i64::try_from(upload.len()).unwrap_or(i64::MAX);
+        call.intent.session_id =
+            session::session_id(&headers, reader.value("metadata"), reader.value("prompt_cache_key"));
+        let asked = route::asked(&routed, &reader)?;
+        call.intent.model = asked.model.clone();
+        call.intent.stream = asked.stream;
+
+        let upstream = routed.upstream(&settings.catalog, asked.model.as_deref(), caller.own.is_some())?;
+        call.intent.provider = Some(upstream.name.clone());
+
+        let permit = permit::grant(&settings.limits, caller.principal)?;
+        let credential = credential::choose(
+            self.credentials.as_ref(),
+            settings.allow_byok,
+            &permit,
+            &upstream,
+            caller.own,
+        )?;
+        call.intent.credential = Some(credential.kind());
+        call.intent.credential_hint = Some(credential.hint());
+        self.refuse_foreign_objects(&permit, &credential, &routed, asked.previous_response_id.as_deref())
+            .await?;
+
+        inject::inject(&mut headers, &permit, &credential, &upstream, dialect, &settings.hop);
+        let uri = upstream_uri(&upstream.path_of(dialect, &routed.path), uri.query())?;
+        let mut request = Request::new(upload);
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        let terms = Terms { metered: routed.is_metered(), dialect, upstream, permit, credential };
+        Ok(Admitted { terms, request })
+    }
+
+    /// Sends an admitted call on and passes the answer back.
+    async fn send(&self, mut call: Call, admitted: Admitted) -> Response<Answer> {
+        let Admitted { terms, request } = admitted;
+        let Terms { dialect, ref permit, ref upstream, .. } = terms;
+        if call.begin().await.is_err() {
+            return conclude(call, dialect, &ErrorCode::AuditUnavailable.into()).await;
+        }
+        // Asked for before the flag is looked at, so that no revocation falls between.
+        let died = permit.principal.liveness.died();
+        // Revoked between the check and now: nothing has left yet.
+        if let Err(error) = permit.stands() {
+            return conclude(call, dialect, &error).await;
+        }
+        let timeout = self.settings.first_byte_timeout;
+        let sent = tokio::select! {
+            biased;
+            sent = forward::forward(&self.pool, permit, upstream, request, timeout) => sent,
+            () = died => Err(ErrorCode::KeyRevoked),
+        };
+        match sent {
+            Ok((response, lease)) => self.answer(call, terms, response, lease).await,
+            Err(code) => conclude(call, dialect, &code.into()).await,
+        }
+    }
+
+    /// Turns the upstream's answer into ours.
+    async fn answer(
+        &self,
+        mut call: Call,
+        terms: Terms,
+        response: Response<Incoming>,
+        lease: Lease,
+    ) -> Response<Answer> {
+        let Terms { metered, dialect, permit, credential, .. } = terms;
+        let (mut head, body) = response.into_parts();
+        forward::clean_head(&mut head.headers);
+        mask_headers(&mut head.headers, credential.secret());
+        call.seen.status = Some(head.status.as_u16());
+        call.seen.upstream_request_id = upstream_request_id(&head.headers);
+        respond::protect(&mut head.headers, call.intent.id);
+        let failed = head.status.is_client_error() || head.status.is_server_error();
+        let good_end = if failed { OutcomeKind::UpstreamError } else { OutcomeKind::Succeeded };
+
+        if failed && announced_length(&head.headers).is_none_or(|length| length <= LONGEST_SEARCHED) {
+            return self.pass_error(call, &credential, dialect, head, body, lease).await;
+        }
+        if body.is_end_stream() {
+            lease.give_back();
+            return match tokio::time::timeout(
+                COMMIT_TIME,
+                call.end(good_end, None, meter::Reading::default()),
+            )
+            .await
+            {
+                Ok(Ok(())) => Response::from_parts(head, Answer::whole(Bytes::new())),
+                _ => refuse(dialect, &ErrorCode::AuditUnavailable.into(), call.intent.id),
+            };
+        }
+        let meter = match (metered && !failed, is_event_stream(&head.headers)) {
+            (false, false) => Meter::Off,
+            (false, true) | (true, true) => Meter::events(),
+            (true, false) => Meter::document(),
+        };
+        let watch = Watch {
+            meter,
+            metered: metered && !failed,
+            dialect,
+            permit,
+            idle_timeout: self.settings.idle_timeout,
+            good_end,
+        };
+        let relay = Relay::new(body, lease, call, watch);
+        Response::from_parts(head, Answer::passing(relay))
+    }
+
+    /// Passes an upstream's error on untouched, but for the provider key if it repeats that.
+    async fn pass_error(
+        &self,
+        mut call: Call,
+        credential: &Credential,
+        dialect: Dialect,
+        mut head: http::response::Parts,
+        body: Incoming,
+        lease: Lease,
+    ) -> Response<Answer> {
+        let reading = Limited::new(body, LONGEST_ERROR).collect();
+        let Ok(Ok(body)) = tokio::time::timeout(self.settings.idle_timeout, reading).await else {
+            return conclude(call, dialect, &ErrorCode::UpstreamReset.into()).await;
+        };
+        lease.give_back();
+        let body = masked(body.to_bytes(), credential.secret());
+        if head.headers.contains_key(CONTENT_LENGTH) {
+            head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        call.pass(body.len());
+        let committed = call.end(OutcomeKind::UpstreamError, None, meter::Reading::default());
+        // An error goes out whether it could be recorded or not: nothing was given away.
+        let _ = tokio::time::timeout(COMMIT_TIME, committed).await;
+        Response::from_parts(head, Answer::whole(body))
+    }
+
+    /// With a central key all callers share one upstream account: an object in it is only for the
+    /// organization that made it.
+    async fn refuse_foreign_objects(
+        &self,
+        permit: &Permit,
+        credential: &Credential,
+        routed: &route::Routed,
+        previous_response_id: Option<&str>,
+    ) -> Result<(), ApiError> {
+        if matches!(credential, Credential::Byok(_)) {
+            return Ok(());
+        }
+        let in_path = routed.subject.as_deref().filter(|_| routed.route.handling == Handling::Object);
+        let organization = permit.principal.organization;
+        for id in [in_path, previous_response_id].into_iter().flatten() {
+            if !self.principals.owns_response(organization, id).await {
+                return Err(ApiError::new(ErrorCode::NotFound)
+                    .because("There is no such response in this organization.")
+                    .next("Send the whole conversation, or the id of a response that this organization made here."));
+            }
+        }
+        Ok(())
+    }
+
+    fn intent(&self, arrival: &Arrival, dialect: Dialect, parts: &Parts, caller: &Caller) -> Intent {
+        let principal = &caller.principal;
+        Intent {
+            id: arrival.id,
+            started_at: self.settings.clock.now(),
+            user: principal.user,
+            organization: principal.organization,
+            key: principal.token,
+            parent_key: principal.parent,
+            dialect: dialect.as_str(),
+            route: "other",
+            provider: None,
+            model: None,
+            client: session::client(&parts.headers),
+            session_id: None,
+            stream: false,
+            request_bytes: 0,
+            credential: None,
+            credential_hint: None,
+        }
+    }
+}
+
+/// A call that nothing speaks against.
+struct Admitted {
+    terms: Terms,
+    request: Request<Upload>,
+}
+
+/// What was decided about a call.
+struct Terms {
+    metered: bool,
+    dialect: Dialect,
+    upstream: Arc<Upstream>,
+    permit: Permit,
+    credential: Credential,
+}
+
+struct Arrival {
+    id: RequestId,
+    started: Instant,
+    peer: IpAddr,
+}
+
+/// Ends a call with an answer of our own, once that is recorded or cannot be.
+async fn conclude(mut call: Call, dialect: Dialect, error: &ApiError) -> Response<Answer> {
+    tracing::debug!(request.id = %call.intent.id, error.code = error.code.as_str(), "refused a call: {error}");
+    let recorded = call.fail(error);
+    if error.code != ErrorCode::AuditUnavailable {
+        // A refusal goes out whether it could be recorded or not: nothing was given away.
+        let _ = tokio::time::timeout(COMMIT_TIME, recorded).await;
+    }
+    refuse(dialect, error, call.intent.id)
+}
+
+fn refuse(dialect: Dialect, error: &ApiError, id: RequestId) -> Response<Answer> {
+    respond::refusal(dialect, error, id).map(Answer::whole)
+}
+
+async fn take_in<B>(
+    settings: &Settings,
+    headers: &HeaderMap,
+    body: B,
+    reader: &mut json::TopLevel,
+) -> Result<Upload, ApiError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let encoded = headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity");
+    if encoded {
+        upload::discard(body).await;
+        return Err(ErrorCode::EncodingUnsupported.into());
+    }
+    Upload::take_in(headers, body, settings.max_body, &settings.buffers, |piece| {
+        // Whether the document is whole is asked when all of it is there.
+        let _ = reader.feed(piece);
+        Ok(())
+    })
+    .await
+}
+
+/// The value of `?key=`, which only gemini's clients send.
+fn query_key(parts: &Parts, dialect: Dialect) -> Option<Secret> {
+    let query = parts.uri.query().filter(|_| dialect == Dialect::Gemini)?;
+    let (_, value) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "key")?;
+    Some(Secret::new(value))
+}
+
+fn upstream_uri(path: &str, query: Option<&str>) -> Result<Uri, ApiError> {
+    let query = query.map(inject::query_for_upstream).filter(|query| !query.is_empty());
+    let text = match query {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    text.parse().map_err(|_| ErrorCode::InvalidRequest.into())
+}
+
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
+}
+
+fn announced_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn upstream_request_id(headers: &HeaderMap) -> Option<String> {
+    let id =
+        ["request-id", "x-request-id", "x-goog-request-id"].iter().find_map(|name| headers.get(*name))?;
+    id.to_str().ok().filter(|id| id.len() <= 128).map(str::to_owned)
+}
+
+/// A header of an answer that repeats the provider key is dropped.
+fn mask_headers(headers: &mut HeaderMap, secret: &Secret) {
+    let finder = memmem::Finder::new(secret.expose().as_bytes());
+    let repeating: Vec<_> = headers
+        .iter()
+        .filter(|(_, value)| value.len() >= secret.expose().len() && finder.find(value.as_bytes()).is_some())
+        .map(|(name, _)| name.clone())
+        .collect();
+    for name in repeating {
+        headers.remove(name);
+    }
+}
+
+fn masked(body: Bytes, secret: &Secret) -> Bytes {
+    let needle = secret.expose().as_bytes();
+    if needle.len() < SHORTEST_MASKED || memmem::find(&body, needle).is_none() {
+        return body;
+    }
+    let hint = secret.hint();
+    let mut clean = Vec::with_capacity(body.len());
+    let mut rest = &body[..];
+    while let Some(at) = memmem::find(rest, needle) {
+        clean.extend_from_slice(&rest[..at]);
+        clean.extend_from_slice(hint.as_bytes());
+        rest = &rest[at + needle.len()..];
+    }
+    clean.extend_from_slice(rest);
+    Bytes::from(clean)
+}
+
+/// An error body up to this length is searched for the provider key.
+const LONGEST_SEARCHED: usize = 64 * 1024;
+/// An error body without a length is read up to here.
+const LONGEST_ERROR: usize = 1024 * 1024;
+/// Shorter than any provider's key: a test's or an empty one, which would mask ordinary text.
+const SHORTEST_MASKED: usize = 8;

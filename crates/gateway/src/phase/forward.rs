@@ -1,0 +1,79 @@
+//! Phase 6: the call goes up, and its answer's head comes back.
+//!
+//! One function turns what can go wrong on the way into a code. A request is sent again only when
+//! nothing of it had been written: a kept connection that the upstream had closed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, Request, Response};
+use hyper::body::Incoming;
+use keywright_dial::DialError;
+use keywright_protocol::ErrorCode;
+use keywright_providers::{HOP_BY_HOP, is_unsafe_response_header};
+
+use crate::catalog::Upstream;
+use crate::phase::permit::Permit;
+use crate::pool::{Lease, Pool};
+use crate::upload::Upload;
+
+/// Sends `request` to `upstream` and waits for the head of the answer.
+pub(crate) async fn forward(
+    pool: &Pool,
+    _permit: &Permit,
+    upstream: &Arc<Upstream>,
+    request: Request<Upload>,
+    first_byte_timeout: Duration,
+) -> Result<(Response<Incoming>, Lease), ErrorCode> {
+    let exchange = async {
+        let mut request = request;
+        let mut lease = pool.lease(upstream).await.map_err(|error| code_of(&error, upstream))?;
+        loop {
+            match lease.sender.try_send_request(request).await {
+                Ok(response) => return Ok((response, lease)),
+                Err(mut failed) => match failed.take_message() {
+                    // Not a byte of it was written, so nobody can have acted on it.
+                    Some(unsent) if lease.reused => {
+                        request = unsent;
+                        lease = pool.connect(upstream).await.map_err(|error| code_of(&error, upstream))?;
+                    }
+                    _ => {
+                        tracing::warn!(provider.name = %upstream.name, error = %failed.error(), "upstream {} broke off before it answered", upstream.name);
+                        return Err(ErrorCode::UpstreamReset);
+                    }
+                },
+            }
+        }
+    };
+    let answered = tokio::time::timeout(first_byte_timeout, exchange).await;
+    let (response, lease) = answered.map_err(|_| ErrorCode::UpstreamTimeout)??;
+    match response.status().as_u16() {
+        300..=399 => Err(ErrorCode::UpstreamRedirect),
+        100..=199 => Err(ErrorCode::UpstreamReset),
+        _ => Ok((response, lease)),
+    }
+}
+
+/// Takes out of an answer's head what must not be passed on.
+pub(crate) fn clean_head(headers: &mut HeaderMap) {
+    let unsafe_names: Vec<_> =
+        headers.keys().filter(|name| is_unsafe_response_header(name.as_str())).cloned().collect();
+    for name in unsafe_names {
+        headers.remove(name);
+    }
+    for name in HOP_BY_HOP {
+        headers.remove(*name);
+    }
+}
+
+fn code_of(error: &DialError, upstream: &Upstream) -> ErrorCode {
+    tracing::warn!(provider.name = %upstream.name, error = %error, "upstream {} could not be reached: {error}", upstream.name);
+    match error {
+        DialError::Unresolved | DialError::Forbidden | DialError::Connect(_) => {
+            ErrorCode::UpstreamUnreachable
+        }
+        DialError::TimedOut => ErrorCode::UpstreamTimeout,
+        DialError::Tls(_) => ErrorCode::UpstreamTls,
+        DialError::Broken | DialError::TooLong => ErrorCode::UpstreamReset,
+    }
+}

@@ -1,0 +1,296 @@
+//! Phase 7: the answer passes, is counted, and is recorded.
+//!
+//! A body that is polled and never pumped: each frame goes on as it came. The end of the answer is
+//! held back until its record is committed: from the dialect's terminal event on, or the last frame
+//! under a Content-Length, or the end of the stream. A stream that broke stays broken.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use hyper::body::Incoming;
+use keywright_protocol::record::OutcomeKind;
+use keywright_protocol::{ApiError, ErrorCode};
+use keywright_providers::{Dialect, is_unsafe_response_header};
+use tokio::sync::futures::OwnedNotified;
+use tokio::time::{Instant, Sleep, Timeout, timeout};
+
+use crate::call::{COMMIT_TIME, Call};
+use crate::meter::{Meter, Reading};
+use crate::phase::permit::Permit;
+use crate::pool::Lease;
+use crate::respond;
+use crate::traits::Committed;
+use crate::usage::Size;
+
+/// An answer on its way down.
+pub(crate) struct Relay {
+    upstream: Incoming,
+    lease: Option<Lease>,
+    call: Call,
+    meter: Meter,
+    metered: bool,
+    dialect: Dialect,
+    permit: Permit,
+    died: Pin<Box<OwnedNotified>>,
+    silence: Pin<Box<Sleep>>,
+    idle_timeout: Duration,
+    last_heard: Instant,
+    /// Bytes still to come, when the upstream said how many there are.
+    left: Option<u64>,
+    /// How the call ended, if it ends well.
+    good_end: OutcomeKind,
+    state: State,
+}
+
+enum State {
+    Flowing,
+    /// The end is held back until its record is committed.
+    Committing(Pin<Box<Timeout<Committed>>>, Option<Bytes>),
+    /// The record is committed; what is left goes on unwatched.
+    Draining,
+    /// The answer ends broken: after the event if there is one, and once what was written is flushed.
+    Breaking {
+        event: Option<Bytes>,
+        flushed: bool,
+    },
+    Done,
+}
+
+/// Why an answer ends broken.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer broke off: {}", .0.as_str())]
+pub struct Broken(ErrorCode);
+
+/// What an answer is watched for.
+pub(crate) struct Watch {
+    pub(crate) meter: Meter,
+    /// Whether tokens are counted.
+    pub(crate) metered: bool,
+    pub(crate) dialect: Dialect,
+    pub(crate) permit: Permit,
+    pub(crate) idle_timeout: Duration,
+    /// How the call ended, if it ends well.
+    pub(crate) good_end: OutcomeKind,
+}
+
+impl Relay {
+    pub(crate) fn new(upstream: Incoming, lease: Lease, call: Call, watch: Watch) -> Self {
+        let Watch { meter, metered, dialect, permit, idle_timeout, good_end } = watch;
+        Self {
+            left: upstream.size_hint().exact(),
+            upstream,
+            lease: Some(lease),
+            call,
+            meter,
+            metered,
+            dialect,
+            died: Box::pin(permit.principal.liveness.died()),
+            permit,
+            silence: Box::pin(tokio::time::sleep(idle_timeout)),
+            idle_timeout,
+            last_heard: Instant::now(),
+            good_end,
+            state: State::Flowing,
+        }
+    }
+
+    fn poll_flowing(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
+        if self.died.as_mut().poll(cx).is_ready() || self.permit.stands().is_err() {
+            self.cut(OutcomeKind::Revoked, ErrorCode::KeyRevoked);
+            return Poll::Ready(None);
+        }
+        match Pin::new(&mut self.upstream).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.last_heard = Instant::now();
+                Poll::Ready(self.take(frame))
+            }
+            Poll::Ready(Some(Err(_))) => {
+                // Agents retry a stream that breaks; an event of ours, or a clean end, would pass for more.
+                self.end(OutcomeKind::Cut, Some(ErrorCode::UpstreamReset));
+                self.state = State::Breaking { event: None, flushed: false };
+                Poll::Ready(None)
+            }
+            Poll::Ready(None) => {
+                self.give_lease_back();
+                self.commit(None);
+                Poll::Ready(None)
+            }
+            Poll::Pending => {
+                ready!(self.poll_silence(cx));
+                self.cut(OutcomeKind::Cut, ErrorCode::UpstreamTimeout);
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    /// Passes on what comes after the end is recorded: usually nothing but the end of the body.
+    fn poll_draining(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
+        match Pin::new(&mut self.upstream).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                self.last_heard = Instant::now();
+                return Poll::Ready(frame.into_data().ok().map(Frame::data));
+            }
+            Poll::Ready(Some(Err(_))) => self.state = State::Breaking { event: None, flushed: false },
+            Poll::Ready(None) => {
+                self.give_lease_back();
+                self.state = State::Done;
+            }
+            Poll::Pending => {
+                // All is said; an upstream that does not hang up is left alone.
+                ready!(self.poll_silence(cx));
+                self.state = State::Done;
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    /// Ready when the upstream has been silent for too long. One timer, set anew only when it fires.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            ready!(self.silence.as_mut().poll(cx));
+            let deadline = self.last_heard + self.idle_timeout;
+            if Instant::now() >= deadline {
+                return Poll::Ready(());
+            }
+            self.silence.as_mut().reset(deadline);
+        }
+    }
+
+    /// Looks at a frame; what of it may pass now.
+    fn take(&mut self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+        let mut data = match frame.into_data() {
+            Ok(data) => data,
+            Err(frame) => return clean_trailers(frame),
+        };
+        self.call.pass(data.len());
+        let terminal = self.meter.feed(&data);
+        if let Some(left) = &mut self.left {
+            *left = left.saturating_sub(data.len() as u64);
+        }
+        if let Some(at) = terminal {
+            let held = data.split_off(at);
+            self.commit(Some(held));
+        } else if self.left == Some(0) {
+            self.give_lease_back();
+            self.commit(Some(std::mem::take(&mut data)));
+        }
+        (!data.is_empty()).then(|| Frame::data(data))
+    }
+
+    /// Records a good end, and holds `held` back until that is committed.
+    fn commit(&mut self, held: Option<Bytes>) {
+        let reading = self.reading(false);
+        let committed = self.call.end(self.good_end, None, reading);
+        self.state = State::Committing(Box::pin(timeout(COMMIT_TIME, committed)), held);
+    }
+
+    /// Ends the answer here, and says so where a client can read it.
+    fn cut(&mut self, kind: OutcomeKind, code: ErrorCode) {
+        self.end(kind, Some(code));
+        self.break_with(code);
+    }
+
+    fn break_with(&mut self, code: ErrorCode) {
+        let event = self.meter.between_events().then(|| {
+            let intent = &self.call.intent;
+            respond::error_event(self.dialect, intent.route, &ApiError::new(code), intent.id)
+        });
+        self.state = State::Breaking { event, flushed: false };
+    }
+
+    fn end(&mut self, kind: OutcomeKind, error: Option<ErrorCode>) {
+        let reading = self.reading(true);
+        // The client waits for nothing any more; the write happens all the same.
+        drop(self.call.end(kind, error, reading));
+    }
+
+    fn reading(&self, unfinished: bool) -> Reading {
+        if !self.metered {
+            return Reading::default();
+        }
+        self.meter.settle(Size {
+            request_bytes: self.call.intent.request_bytes,
+            response_bytes: self.call.seen.response_bytes,
+            events: None,
+            unfinished,
+        })
+    }
+
+    fn give_lease_back(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.give_back();
+        }
+    }
+}
+
+impl Body for Relay {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let this = self.get_mut();
+        loop {
+            match &mut this.state {
+                State::Flowing => {
+                    if let Some(frame) = ready!(this.poll_flowing(cx)) {
+                        return Poll::Ready(Some(Ok(frame)));
+                    }
+                }
+                State::Committing(committed, held) => match ready!(committed.as_mut().poll(cx)) {
+                    Ok(Ok(())) => {
+                        let held = held.take().filter(|held| !held.is_empty());
+                        this.state = State::Draining;
+                        if let Some(held) = held {
+                            return Poll::Ready(Some(Ok(Frame::data(held))));
+                        }
+                    }
+                    // Unrecorded: the end is not given out, and no clean end in its place.
+                    Ok(Err(_)) | Err(_) => this.break_with(ErrorCode::AuditUnavailable),
+                },
+                State::Draining => {
+                    if let Some(frame) = ready!(this.poll_draining(cx)) {
+                        return Poll::Ready(Some(Ok(frame)));
+                    }
+                }
+                State::Breaking { event, flushed } => {
+                    if let Some(event) = event.take() {
+                        return Poll::Ready(Some(Ok(Frame::data(event))));
+                    }
+                    if !*flushed {
+                        // hyper flushes when the body has nothing to give, and not before it fails.
+                        *flushed = true;
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    this.state = State::Done;
+                    return Poll::Ready(Some(Err(Broken(ErrorCode::UpstreamReset))));
+                }
+                State::Done => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        if !self.call.has_ended() {
+            // The client left. What had passed is counted.
+            let kind = if self.meter.has_ended() { self.good_end } else { OutcomeKind::ClientAborted };
+            self.end(kind, None);
+        }
+    }
+}
+
+fn clean_trailers(frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+    let mut trailers = frame.into_trailers().ok()?;
+    let unsafe_names: Vec<_> =
+        trailers.keys().filter(|name| is_unsafe_response_header(name.as_str())).cloned().collect();
+    for name in unsafe_names {
+        trailers.remove(name);
+    }
+    Some(Frame::trailers(trailers))
+}
