@@ -1,1 +1,19 @@
-//! placeholder
+//! The public SDK: a typed client of Keywright's JSON API.
+//!
+//! It reads no stored credential, no environment variable and no file: whoever makes a [`Client`]
+//! hands it a server and, for calls that need one, a [`TokenSource`]. It prints nothing, follows no
+//! redirect and retries nothing.
+
+mod client;
+mod error;
+mod issued;
+mod query;
+mod server_url;
+mod token_source;
+
+pub use client::Client;
+pub use error::ClientError;
+pub use issued::{ChildToken, CreatedKey, TemporaryToken};
+pub use query::RequestFilter;
+pub use server_url::{BadServer, PlainText, ServerUrl};
+pub use token_source::{TokenFuture, TokenSource, TokenUnavailable};

@@ -1,0 +1,225 @@
+//! The client: one function a route.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
+use http::{Method, Request, Response};
+use keywright_dial::control::Control;
+use keywright_protocol::wire::{
+    self, ApiKeys, ClaimAdministrator, CreateChild, CreateKey, DeletedKey, Failure, InstanceProof,
+    RequestPage, Success, UsageReport, WhoAmI,
+};
+use keywright_protocol::{KeyId, Timestamp, routes};
+use keywright_secret::Secret;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    ChildToken, ClientError, CreatedKey, RequestFilter, ServerUrl, TemporaryToken, TokenSource, query,
+};
+
+/// A client of one server. Its token goes to that server and nowhere else.
+#[derive(Clone)]
+pub struct Client {
+    control: Control,
+    server: ServerUrl,
+    token: Option<Arc<dyn TokenSource>>,
+}
+
+impl Client {
+    /// A client without a token, for the calls that need none.
+    ///
+    /// # Errors
+    /// [`ClientError::Unreachable`] when the machine cannot make connections of that kind at all.
+    pub fn new(server: &ServerUrl) -> Result<Self, ClientError> {
+        let control = Control::to(server.as_url())
+            .map_err(|source| ClientError::Unreachable { server: server.to_string(), source })?;
+        Ok(Self { control, server: server.clone(), token: None })
+    }
+
+    /// Calls with this token.
+    #[must_use]
+    pub fn with_token(self, token: Secret) -> Self {
+        self.with_source(Arc::new(token))
+    }
+
+    /// Calls with whatever token `source` has at the time.
+    #[must_use]
+    pub fn with_source(self, source: Arc<dyn TokenSource>) -> Self {
+        Self { token: Some(source), ..self }
+    }
+
+    /// The server that is called.
+    pub fn server(&self) -> &ServerUrl {
+        &self.server
+    }
+
+    /// Makes a temporary account. Never sends a token.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused with `TEMPORARY_DISABLED` where there are none.
+    pub async fn temporary(&self) -> Result<TemporaryToken, ClientError> {
+        let answer = self.send(Method::POST, routes::TEMPORARY, body(&serde_json::Map::new()), None).await?;
+        self.data::<wire::TemporaryAccount>(&answer).map(Into::into)
+    }
+
+    /// Makes a token for an agent.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn child(&self, request: &CreateChild) -> Result<ChildToken, ClientError> {
+        self.call::<wire::ChildToken>(Method::POST, routes::CHILD, body(request)).await.map(Into::into)
+    }
+
+    /// Whose token this is and what it may do.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn whoami(&self) -> Result<WhoAmI, ClientError> {
+        self.call(Method::GET, routes::WHOAMI, Bytes::new()).await
+    }
+
+    /// Makes an API key.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused with `NAME_TAKEN`, `MAX_API_KEYS_REACHED`, `INVALID_SCOPE` and others.
+    pub async fn create_key(&self, request: &CreateKey) -> Result<CreatedKey, ClientError> {
+        let key = self.call(Method::POST, routes::KEYS, body(request)).await?;
+        CreatedKey::from_wire(key).ok_or_else(|| self.not_ours("the new key is not in the answer"))
+    }
+
+    /// The organization's API keys.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn list_keys(&self) -> Result<ApiKeys, ClientError> {
+        self.call(Method::GET, routes::KEYS, Bytes::new()).await
+    }
+
+    /// Deletes an API key; it is dead when this returns.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused with `NOT_FOUND` for a key that is none of the organization's.
+    pub async fn delete_key(&self, id: KeyId) -> Result<DeletedKey, ClientError> {
+        self.call(Method::DELETE, &routes::key(id), Bytes::new()).await
+    }
+
+    /// A page of request records, newest first.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn requests(&self, filter: &RequestFilter) -> Result<RequestPage, ClientError> {
+        self.call(Method::GET, &filter.path(), Bytes::new()).await
+    }
+
+    /// Usage summed since then; since when the server chooses, if not said.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn usage(&self, since: Option<Timestamp>) -> Result<UsageReport, ClientError> {
+        self.call(Method::GET, &query::usage_path(since), Bytes::new()).await
+    }
+
+    /// Makes the caller an administrator of the server.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused with `CLAIM_INVALID`, `CLAIM_USED` or `CLAIM_LOCKED`.
+    pub async fn claim(&self, code: &Secret) -> Result<WhoAmI, ClientError> {
+        let request = ClaimAdministrator { code: code.expose().to_owned() };
+        self.call(Method::POST, routes::CLAIM, body(&request)).await
+    }
+
+    /// Asks which installation answers. Never sends a token.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn prove_instance(&self, challenge: &str) -> Result<InstanceProof, ClientError> {
+        let answer = self.send(Method::GET, &query::instance_path(challenge), Bytes::new(), None).await?;
+        self.data(&answer)
+    }
+
+    /// Asks whether the server lives. Never sends a token.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn healthz(&self) -> Result<(), ClientError> {
+        let answer = self.send(Method::GET, routes::HEALTHZ, Bytes::new(), None).await?;
+        if answer.status().is_success() {
+            Ok(())
+        } else {
+            Err(self.not_ours(&format!("its health check answers {}", answer.status().as_u16())))
+        }
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<T, ClientError> {
+        let token = match &self.token {
+            Some(source) => Some(source.token(&self.server).await?),
+            None => None,
+        };
+        let answer = self.send(method, path, body, token.as_ref()).await?;
+        self.data(&answer)
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        token: Option<&Secret>,
+    ) -> Result<Response<Bytes>, ClientError> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(ACCEPT, JSON)
+            .header(USER_AGENT, concat!("keywright/", env!("CARGO_PKG_VERSION")));
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, JSON);
+        }
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, bearer(token).map_err(ClientError::Unsendable)?);
+        }
+        let request = request.body(body).map_err(ClientError::Unsendable)?;
+        self.control
+            .send(request)
+            .await
+            .map_err(|source| ClientError::Unreachable { server: self.server.to_string(), source })
+    }
+
+    fn data<T: DeserializeOwned>(&self, answer: &Response<Bytes>) -> Result<T, ClientError> {
+        if answer.status().is_success() {
+            return serde_json::from_slice::<Success<T>>(answer.body())
+                .map(|success| success.data)
+                // Where it went wrong, and not what stands there: the answer may hold a token.
+                .map_err(|error| self.not_ours(&format!("unexpected JSON at column {}", error.column())));
+        }
+        match serde_json::from_slice::<Failure>(answer.body()) {
+            Ok(failure) => Err(ClientError::Refused(Box::new(failure))),
+            Err(_) => {
+                Err(self.not_ours(&format!("status {} without our envelope", answer.status().as_u16())))
+            }
+        }
+    }
+
+    fn not_ours(&self, reason: &str) -> ClientError {
+        ClientError::NotOurs { server: self.server.to_string(), reason: reason.to_owned() }
+    }
+}
+
+fn body(value: &impl Serialize) -> Bytes {
+    // The wire types are structs of texts and numbers, which always have a JSON form.
+    serde_json::to_vec(value).unwrap_or_default().into()
+}
+
+fn bearer(token: &Secret) -> Result<HeaderValue, http::Error> {
+    let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+const JSON: &str = "application/json";

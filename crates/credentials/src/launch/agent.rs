@@ -1,0 +1,95 @@
+//! What each agent reads.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use keywright_client::ServerUrl;
+
+use super::variables::{CLAUDE_CODE, COMMON, OWN, Removal};
+
+/// A program, as far as its way to be configured is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Agent {
+    /// Claude Code.
+    ClaudeCode,
+    /// Any other program: it gets the variables that the vendors' libraries read.
+    Other,
+}
+
+impl Agent {
+    /// The agent that `program` is, told by its file name.
+    pub fn of(program: &OsStr) -> Self {
+        match Path::new(program).file_name().and_then(OsStr::to_str) {
+            Some("claude") => Self::ClaudeCode,
+            _ => Self::Other,
+        }
+    }
+
+    /// The variables to take out, with the reason for each.
+    pub fn removals(self) -> impl Iterator<Item = &'static Removal> {
+        let table = match self {
+            Self::ClaudeCode => CLAUDE_CODE,
+            Self::Other => COMMON,
+        };
+        OWN.iter().chain(table)
+    }
+
+    /// The variables that lead to `server`.
+    pub(super) fn addresses(self, server: &ServerUrl) -> Vec<(&'static str, String)> {
+        let root = server.to_string();
+        let versioned = format!("{root}/v1");
+        match self {
+            Self::ClaudeCode => vec![
+                ("ANTHROPIC_BASE_URL", root),
+                // Claude Code then ignores what any settings file says of provider and credential.
+                // Seen in 2.1.197; an older one does not know it and is overridden by `settings`.
+                ("CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1".to_owned()),
+            ],
+            Self::Other => vec![
+                ("ANTHROPIC_BASE_URL", root.clone()),
+                ("ANTHROPIC_API_BASE", root.clone()),
+                ("OPENAI_BASE_URL", versioned.clone()),
+                ("OPENAI_API_BASE", versioned),
+                ("GOOGLE_GEMINI_BASE_URL", root),
+            ],
+        }
+    }
+
+    /// The variables that carry the token.
+    pub(super) fn token_variables(self) -> &'static [&'static str] {
+        match self {
+            // Sent as a bearer; an API key would first ask the user for approval.
+            Self::ClaudeCode => &["ANTHROPIC_AUTH_TOKEN"],
+            Self::Other => &["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_is_told_by_its_file_name() {
+        for (program, agent) in [
+            ("claude", Agent::ClaudeCode),
+            ("/usr/local/bin/claude", Agent::ClaudeCode),
+            ("./claude.sh", Agent::Other),
+            ("python3", Agent::Other),
+            ("", Agent::Other),
+        ] {
+            assert_eq!(Agent::of(OsStr::new(program)), agent, "{program}");
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_other_programs_is_never_taken_out() {
+        for agent in [Agent::ClaudeCode, Agent::Other] {
+            for removal in agent.removals() {
+                let other = removal.name.starts_with("AWS_")
+                    || ["GH_TOKEN", "GITHUB_TOKEN", "PATH", "HOME"].contains(&removal.name);
+                assert!(!other && !removal.reason.is_empty(), "{}", removal.name);
+            }
+        }
+    }
+}

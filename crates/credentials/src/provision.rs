@@ -1,0 +1,94 @@
+//! A temporary account on first need: at most one for a profile and a server, however many processes
+//! need one at the same time.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use keywright_client::{Client, ClientError};
+use keywright_protocol::{Clock, Timestamp};
+use keywright_secret::Secret;
+
+use crate::store::FileError;
+use crate::{CredentialFile, Held, ProfileName, ServerEntry, StoredTemporary};
+
+/// What there is after provisioning.
+pub struct Provisioned {
+    /// How it came about. Tell the user, unless it was there.
+    pub outcome: Outcome,
+    /// When the account ends; `None` if a better credential than a temporary account was found.
+    pub expires_at: Option<Timestamp>,
+    /// Where a damaged file was moved. Tell the user.
+    pub set_aside: Option<PathBuf>,
+}
+
+/// How the account came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Another process stored a credential meanwhile.
+    Found,
+    /// There was none: this is the first.
+    New,
+    /// The one that was there had ended.
+    Replaced,
+}
+
+/// Makes sure that a credential is stored for the client's server. `refused` is a temporary token that
+/// the server no longer takes: it counts as ended.
+///
+/// The lock is held over the call to the server, so that of many processes one asks.
+///
+/// # Errors
+/// [`ProvisionError`]
+pub async fn provision(
+    file: &CredentialFile,
+    profile: &ProfileName,
+    client: &Client,
+    clock: Arc<dyn Clock>,
+    refused: Option<&Secret>,
+) -> Result<Provisioned, ProvisionError> {
+    let mut held = hold(file.clone(), Arc::clone(&clock)).await?;
+    let set_aside = held.set_aside.take();
+    let entry = held.credentials.entry_mut(profile, client.server());
+    if let Some(expires_at) = usable(entry, clock.now(), refused) {
+        return Ok(Provisioned { outcome: Outcome::Found, expires_at, set_aside });
+    }
+    let outcome = if entry.temporary.is_some() { Outcome::Replaced } else { Outcome::New };
+    let account = StoredTemporary::new(client.temporary().await?);
+    let expires_at = Some(account.expires_at);
+    entry.temporary = Some(account);
+    entry.signed_out = false;
+    held.save()?;
+    Ok(Provisioned { outcome, expires_at, set_aside })
+}
+
+/// When the credential that is there ends, if one is there.
+fn usable(entry: &ServerEntry, now: Timestamp, refused: Option<&Secret>) -> Option<Option<Timestamp>> {
+    if entry.api_key.is_some() || entry.session.is_some() {
+        return Some(None);
+    }
+    let temporary = entry.temporary.as_ref()?;
+    let ended = temporary.expired(now) || refused == Some(&temporary.token);
+    (!ended).then_some(Some(temporary.expires_at))
+}
+
+/// Waits for the lock without stopping the runtime.
+async fn hold(file: CredentialFile, clock: Arc<dyn Clock>) -> Result<Held, ProvisionError> {
+    match tokio::task::spawn_blocking(move || file.hold(clock.as_ref())).await {
+        Ok(held) => Ok(held?),
+        Err(_) => Err(ProvisionError::Interrupted),
+    }
+}
+
+/// No temporary account could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ProvisionError {
+    /// The server could not be reached, or gives out none.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// It could not be stored.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The program is ending.
+    #[error("interrupted while waiting for the lock")]
+    Interrupted,
+}

@@ -1,0 +1,95 @@
+//! `config.toml`: settings, no secrets. People edit it, so it is read and never set aside.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// What `config.toml` says. Fields that this version does not know are left to later ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// The profile that counts when none is named.
+    pub active_profile: Option<String>,
+    /// The profiles by name.
+    pub profiles: BTreeMap<String, ProfileSettings>,
+    /// Whether nothing is sent but what a command is there for.
+    pub essential_traffic_only: bool,
+}
+
+/// What is set for one profile.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ProfileSettings {
+    /// The address of its server.
+    pub server: Option<String>,
+}
+
+impl Settings {
+    /// Reads the file at `path`; no file is no settings.
+    ///
+    /// # Errors
+    /// [`SettingsError`]
+    pub fn read(path: &Path) -> Result<Self, SettingsError> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(source) => return Err(SettingsError::Unreadable { path: path.into(), source }),
+        };
+        toml::from_str(&text)
+            .map_err(|source| SettingsError::Malformed { path: path.into(), source: Box::new(source) })
+    }
+}
+
+/// The settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file is there, but cannot be read: its permissions, or it is a folder.
+    #[error("{} cannot be read", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is no TOML, or a value has the wrong type.
+    #[error("{} is not valid", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Settings, SettingsError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, text).unwrap();
+        Settings::read(&path)
+    }
+
+    #[test]
+    fn profiles_are_read_and_later_fields_left_alone() {
+        let settings = read(
+            "active_profile = \"work\"\nlater = 1\n[profiles.work]\nserver = \"https://k.example\"\nlater = []\n",
+        )
+        .unwrap();
+        assert_eq!(settings.active_profile.as_deref(), Some("work"));
+        assert_eq!(settings.profiles["work"].server.as_deref(), Some("https://k.example"));
+        assert!(!settings.essential_traffic_only);
+    }
+
+    #[test]
+    fn no_file_is_no_settings_and_a_broken_one_an_error_that_names_it() {
+        assert_eq!(Settings::read(Path::new("/nonexistent/config.toml")).unwrap(), Settings::default());
+        let error = read("profiles = 3").unwrap_err();
+        assert!(error.to_string().contains("config.toml"));
+    }
+}
