@@ -1,0 +1,38 @@
+//! The proof that this server belongs to whoever can read its data folder.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use hmac::{Hmac, KeyInit, Mac};
+use keywright_protocol::wire::InstanceProof;
+use keywright_protocol::{ApiError, ErrorCode};
+use keywright_secret::hex;
+use sha2::Sha256;
+
+use crate::api::read::Parameters;
+use crate::api::reply::Reply;
+use crate::api::{Api, Refusal};
+use crate::plane::Peer;
+
+/// `GET /api/v1/instance?challenge=<64 hexadecimal digits>`
+pub(super) async fn prove(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Peer>,
+    mut parameters: Parameters,
+) -> Result<Reply<InstanceProof>, Refusal> {
+    let challenge = parameters.take("challenge").unwrap_or_default();
+    parameters.finish()?;
+    if challenge.len() != 64 || !challenge.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(ApiError::new(ErrorCode::InvalidRequest)
+            .because("`challenge` must be 64 hexadecimal digits.")
+            .into());
+    }
+    // The address is the one that the question arrived at, so that nobody can pass it on from another.
+    let message = format!("keywright-instance\n{challenge}\n{}", peer.local);
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(api.instance.expose().as_bytes()).map_err(|_| ErrorCode::Internal)?;
+    mac.update(message.as_bytes());
+    let proof = hex(&mac.finalize().into_bytes());
+    Ok(Reply(InstanceProof { proof, version: env!("CARGO_PKG_VERSION").to_owned() }))
+}

@@ -1,0 +1,62 @@
+//! Zero signup: temporary accounts, and child tokens for agents.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::State;
+use http::HeaderMap;
+use keywright_protocol::wire::{ChildToken, CreateChild, TemporaryAccount};
+use keywright_protocol::{ApiError, ErrorCode};
+use serde::Deserialize;
+
+use crate::api::caller::Caller;
+use crate::api::read::Body;
+use crate::api::reply::Reply;
+use crate::api::{Api, Refusal};
+use crate::plane::Peer;
+
+/// An empty object: the request says nothing yet.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
+
+/// `POST /api/v1/auth/temporary`
+pub(super) async fn create(
+    State(api): State<Arc<Api>>,
+    Extension(peer): Extension<Peer>,
+    headers: HeaderMap,
+    _: Body<Nothing>,
+) -> Result<Reply<TemporaryAccount>, Refusal> {
+    if !api.temporary {
+        return Err(ErrorCode::TemporaryDisabled.into());
+    }
+    if is_forwarded(&headers) {
+        return Err(ApiError::new(ErrorCode::TemporaryDisabled)
+            .because("Temporary accounts are only for this machine, and the request came through a proxy.")
+            .into());
+    }
+    let made = api.identity.provision_temporary(peer.client).await?;
+    Ok(Reply(TemporaryAccount {
+        token: made.token.expose().to_owned(),
+        expires_at: made.expires_at,
+        account: made.account,
+    }))
+}
+
+/// `POST /api/v1/auth/child`
+pub(super) async fn child(
+    State(api): State<Arc<Api>>,
+    Caller(principal): Caller,
+    Body(asked): Body<CreateChild>,
+) -> Result<Reply<ChildToken>, Refusal> {
+    let (token, expires_at) = api.identity.mint_child(&principal, asked.lifetime_seconds).await?;
+    Ok(Reply(ChildToken { token: token.expose().to_owned(), expires_at }))
+}
+
+/// Whether somebody passed the request on: then loopback says nothing of where it came from.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| {
+        let name = name.as_str();
+        name == "forwarded" || name == "via" || name.starts_with("x-forwarded-")
+    })
+}

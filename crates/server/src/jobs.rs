@@ -1,0 +1,75 @@
+//! What is done now and then: accounts that are over are swept, last uses are written, old records go.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keywright_identity::Identity;
+use keywright_protocol::Clock;
+use keywright_store::RecordsWriter;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// The jobs; they end when this is dropped.
+pub(crate) struct Jobs {
+    identity: Identity,
+    _running: JoinSet<()>,
+}
+
+impl Jobs {
+    /// Starts them on the current runtime.
+    pub(crate) fn start(
+        identity: &Identity,
+        writer: &RecordsWriter,
+        clock: &Arc<dyn Clock>,
+        retention: Option<Duration>,
+    ) -> Self {
+        let mut running = JoinSet::new();
+        let sweeping = identity.clone();
+        running.spawn(every(SWEEP, move || sweep(sweeping.clone())));
+        let flushing = identity.clone();
+        running.spawn(every(LAST_USED, move || flush(flushing.clone())));
+        if let Some(retention) = retention {
+            let (writer, clock) = (writer.clone(), Arc::clone(clock));
+            let kept = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
+            running.spawn(every(RETENTION, move || {
+                writer.delete_older_than(clock.now().plus_millis(-kept));
+                std::future::ready(())
+            }));
+        }
+        Self { identity: identity.clone(), _running: running }
+    }
+
+    /// Ends them, and writes what only memory knows.
+    pub(crate) async fn end(self) {
+        flush(self.identity.clone()).await;
+    }
+}
+
+async fn every<F: Future<Output = ()>>(period: Duration, mut job: impl FnMut() -> F) {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        job().await;
+    }
+}
+
+async fn sweep(identity: Identity) {
+    match identity.sweep().await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!("swept {count} accounts and tokens whose time was over"),
+        Err(error) => tracing::warn!("what is over cannot be swept: {error}"),
+    }
+}
+
+async fn flush(identity: Identity) {
+    if let Err(error) = identity.flush_last_used().await {
+        tracing::warn!(error = &error as &(dyn std::error::Error + 'static), "last uses cannot be written");
+    }
+}
+
+const SWEEP: Duration = Duration::from_secs(60);
+/// Last uses are at most 60 s behind; the rest of the minute is for a slow database.
+const LAST_USED: Duration = Duration::from_secs(20);
+const RETENTION: Duration = Duration::from_secs(600);

@@ -1,0 +1,228 @@
+//! A running server.
+
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use keywright_dial::{Dialler, TlsSetup};
+use keywright_gateway::{BufferBudget, Limits, Settings};
+use keywright_identity::{Identity, IdentitySettings};
+use keywright_protocol::Clock;
+use keywright_secret::random_hex;
+use keywright_store::{RecordsReader, RecordsWriter, Store};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use url::Url;
+
+use crate::api::{Api, router};
+use crate::boot::{
+    ClaimNotice, StartError, check_master_key, database, first_claim, instance_secret, upstreams,
+};
+use crate::config::Config;
+use crate::demo::Demo;
+use crate::jobs::Jobs;
+use crate::operations;
+use crate::plane::{Guard, Plane, PlaneParts, Stage, acceptor};
+
+/// A running server.
+pub struct Server {
+    address: SocketAddr,
+    public_url: Url,
+    operations: Option<SocketAddr>,
+    claim: Option<ClaimNotice>,
+    stage: watch::Sender<Stage>,
+    plane: Plane,
+    jobs: Jobs,
+    operations_task: Option<JoinHandle<()>>,
+    identity: Identity,
+    reader: RecordsReader,
+    writer: RecordsWriter,
+    store: Arc<Store>,
+}
+
+impl Server {
+    /// Starts a server. The current runtime is its control runtime: store, jobs and API live there and
+    /// must go on running; model calls get threads of their own.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing listens then.
+    pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        // Ports first: they fail most often, and nothing needs undoing.
+        let listener = listen(config.listen)?;
+        let address = listener.local_addr().map_err(|source| unusable(config.listen, source))?;
+        let operations_listener = config.operations.map(listen).transpose()?;
+        let operations = operations_listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let tls = config.tls.as_ref().map(acceptor).transpose()?;
+        let dialler = dialler(config, [Some(address), operations].into_iter().flatten().collect())?;
+
+        let store = Arc::new(Store::open(&database(config)).await?);
+        // Nothing is sealed yet; a server that could not open what comes later must not start.
+        check_master_key(config, &store, clock.as_ref()).await?;
+        let identity = Identity::new(Arc::clone(&store), Arc::clone(&clock), identity_settings(config));
+        let instance = instance_secret(config)?;
+        let claim = first_claim(config, &identity).await?;
+        let writer = RecordsWriter::open(&store).await?;
+        let reader = RecordsReader::open(&store).await?;
+
+        let demo = if config.demo {
+            Some(Demo::listen().await.map_err(|source| unusable(config.listen, source))?)
+        } else {
+            None
+        };
+        let upstreams = upstreams(config, demo.as_ref())?;
+        let (stage, stages) = watch::channel(Stage::Running);
+        let public_url = config.public_url(address);
+        let guard = |listen| {
+            Guard::new(
+                listen,
+                public_url.clone(),
+                config.server_hosts.clone(),
+                config.trusted_proxies.clone(),
+            )
+        };
+        let api = Arc::new(Api {
+            identity: identity.clone(),
+            store: Arc::clone(&store),
+            records: reader.clone(),
+            clock: Arc::clone(&clock),
+            temporary: config.auth.temporary,
+            instance,
+            stage: stages.clone(),
+        });
+        operations::metrics();
+        let operations_task = match (operations_listener, operations) {
+            (Some(listener), Some(bound)) => {
+                let serving = operations::serve(listener, guard(bound), Arc::clone(&api));
+                Some(serving.map_err(|source| unusable(bound, source))?)
+            }
+            _ => None,
+        };
+        let settings = Settings {
+            catalog: Arc::clone(&upstreams.catalog),
+            limits: Arc::new(Limits::new(TEMPORARY_PER_MINUTE, TEMPORARY_PER_DAY)),
+            buffers: BufferBudget::new(as_size(config.gateway.max_buffered)),
+            max_body: as_size(config.gateway.max_body),
+            allow_byok: config.gateway.allow_byok,
+            first_byte_timeout: config.gateway.first_byte_timeout,
+            idle_timeout: config.gateway.idle_timeout,
+            clock: Arc::clone(&clock),
+            hop: hop(),
+        };
+        let parts = PlaneParts {
+            settings,
+            upstreams,
+            dialler,
+            identity: identity.clone(),
+            reader: reader.clone(),
+            writer: writer.clone(),
+            mode: config.records.mode,
+            router: router(api),
+            control: Handle::current(),
+            guard: Arc::new(guard(address)),
+            tls,
+            drain: config.drain,
+        };
+        let plane = Plane::start(&parts, listener, config.data_plane_threads, &stages)
+            .map_err(|source| unusable(address, source))?;
+        let jobs = Jobs::start(&identity, &writer, &clock, config.records.retention);
+        tracing::info!("listening on {address}");
+        Ok(Self {
+            address,
+            public_url,
+            operations,
+            claim,
+            stage,
+            plane,
+            jobs,
+            operations_task,
+            identity,
+            reader,
+            writer,
+            store,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address that clients use.
+    pub fn public_url(&self) -> &Url {
+        &self.public_url
+    }
+
+    /// Where the operations listener is, if there is one.
+    pub fn operations(&self) -> Option<SocketAddr> {
+        self.operations
+    }
+
+    /// The administrator code, when this start made one.
+    pub fn claim(&self) -> Option<&ClaimNotice> {
+        self.claim.as_ref()
+    }
+
+    /// The accounts, for programs that embed the server.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Takes nothing new, lets what runs end within the configured time, writes everything and closes.
+    pub async fn stop(self) {
+        // Only a server whose threads have all panicked has nobody to tell.
+        let _ = self.stage.send(Stage::Draining);
+        self.plane.ended().await;
+        self.jobs.end().await;
+        if let Some(task) = self.operations_task {
+            task.abort();
+        }
+        self.reader.close().await;
+        // The writer is the last to stop: until then every call can hand in its record.
+        self.writer.shutdown().await;
+        self.store.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let listener = TcpListener::bind(address).map_err(|source| unusable(address, source))?;
+    listener.set_nonblocking(true).map_err(|source| unusable(address, source))?;
+    Ok(listener)
+}
+
+fn unusable(address: SocketAddr, source: std::io::Error) -> StartError {
+    StartError::Listen { address: address.to_string(), source }
+}
+
+fn dialler(config: &Config, own: Vec<SocketAddr>) -> Result<Dialler, StartError> {
+    let extra = match &config.extra_ca {
+        Some(path) => {
+            Some(std::fs::read(path).map_err(|source| StartError::File { path: path.clone(), source })?)
+        }
+        None => None,
+    };
+    let tls = TlsSetup::new(extra.as_deref()).map_err(|source| StartError::ExtraCa {
+        path: config.extra_ca.clone().unwrap_or_default(),
+        source,
+    })?;
+    Ok(Dialler::new(tls, config.gateway.connect_timeout, own))
+}
+
+fn identity_settings(config: &Config) -> IdentitySettings {
+    let ttl = i64::try_from(config.auth.temporary_ttl.as_secs()).unwrap_or(i64::MAX);
+    IdentitySettings { temporary_ttl_seconds: ttl, ..IdentitySettings::default() }
+}
+
+/// What marks the requests of this process.
+fn hop() -> HeaderValue {
+    HeaderValue::from_str(random_hex::<8>().expose()).unwrap_or(HeaderValue::from_static("keywright"))
+}
+
+fn as_size(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
+
+const TEMPORARY_PER_MINUTE: NonZeroU32 = NonZeroU32::new(300).unwrap();
+const TEMPORARY_PER_DAY: NonZeroU32 = NonZeroU32::new(10_000).unwrap();
