@@ -1,1 +1,60 @@
-fn main() {}
+//! The command line of Keywright.
+//!
+//! The only crate that prints. Parsing comes before everything: no runtime, no TLS and no file is
+//! touched for `--version`, `--help` or a command that was typed wrongly.
+
+mod arguments;
+mod commands;
+mod context;
+mod error;
+mod output;
+mod runtime;
+mod since;
+mod spinner;
+mod table;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use arguments::Arguments;
+use clap::Parser;
+use clap::error::ErrorKind;
+use error::CommandError;
+use output::Output;
+
+fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(output::report_panic));
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse_arguments(&error),
+    };
+    let output = Output::new(arguments.global.json, arguments.global.verbose);
+    let outcome = catch_unwind(AssertUnwindSafe(|| commands::run(arguments, output)));
+    let code = match outcome {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) => {
+            output.error(&error);
+            error.exit()
+        }
+        // The hook has said it.
+        Err(_) => keywright_protocol::Exit::Defect as u8,
+    };
+    ExitCode::from(code)
+}
+
+/// Help and version are errors to clap as well; they go to standard output and are none.
+fn refuse_arguments(error: &clap::Error) -> ExitCode {
+    let wanted = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    let json =
+        std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
+    if !wanted && json {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let error = CommandError::usage(message);
+        Output::new(true, false).error(&error);
+        return ExitCode::from(error.exit());
+    }
+    // Nobody is left to tell when this fails.
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}

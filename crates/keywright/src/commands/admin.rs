@@ -1,0 +1,85 @@
+//! `keywright admin`: becoming the administrator of a server.
+
+use std::io::{BufRead, Read};
+
+use clap::{Args, Subcommand};
+use keywright_protocol::Exit;
+use keywright_secret::Secret;
+use keywright_server::issue_claim as issue;
+use serde_json::json;
+
+use crate::commands::serve::{ServerSettings, not_started};
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::output::Output;
+use crate::runtime::block_on;
+
+/// What to administer.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminCommand {
+    /// Make your account the administrator, with the code that `keywright serve` made
+    Claim(ClaimArgs),
+}
+
+/// The one-time code.
+#[derive(Debug, Args)]
+pub(crate) struct ClaimArgs {
+    /// The code; `-` reads it from standard input
+    #[arg(value_parser = code, required_unless_present = "new", conflicts_with = "new")]
+    code: Option<Secret>,
+    /// Make a new code instead, beside the data folder or database of a server
+    #[arg(long)]
+    new: bool,
+    #[command(flatten)]
+    settings: ServerSettings,
+}
+
+impl ClaimArgs {
+    /// Whether a code is to be made, and not used.
+    pub(crate) fn is_new(&self) -> bool {
+        self.new
+    }
+}
+
+/// Makes a new code. Talks to no server: whoever may read the data folder may have one.
+pub(crate) fn issue_claim(args: &ClaimArgs, output: Output) -> Result<u8, CommandError> {
+    let config = args.settings.load(false, output)?;
+    let notice = block_on(async { issue(&config).await.map_err(|error| not_started(&error)) })?;
+    let code = notice.code.expose();
+    output.data(&json!({ "code": code, "file": notice.file }), || code.to_owned())?;
+    output.say("Use it with: keywright admin claim CODE");
+    Ok(Exit::Ok as u8)
+}
+
+/// Does it.
+pub(crate) async fn run(context: &Context, command: AdminCommand) -> Result<(), CommandError> {
+    match command {
+        AdminCommand::Claim(args) => claim(context, args).await,
+    }
+}
+
+async fn claim(context: &Context, args: ClaimArgs) -> Result<(), CommandError> {
+    let code = match args.code {
+        Some(code) if code.expose() != "-" => code,
+        _ => read_code()?,
+    };
+    let who = context.call("claiming", async |client| client.claim(&code).await).await?;
+    context.output.data(&who, || format!("{} administers {} now.", who.account.user_id, context.server.url))
+}
+
+fn read_code() -> Result<Secret, CommandError> {
+    let mut line = String::new();
+    let read = std::io::stdin().lock().take(LONGEST_LINE).read_line(&mut line);
+    read.map_err(|error| {
+        CommandError::new(Exit::User, "INPUT", "standard input cannot be read").because(&error)
+    })?;
+    let code = Secret::new(line.trim());
+    if code.is_empty() { Err(CommandError::usage("there is no code on standard input")) } else { Ok(code) }
+}
+
+fn code(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text.trim()))
+}
+
+/// Far longer than a code.
+const LONGEST_LINE: u64 = 4096;

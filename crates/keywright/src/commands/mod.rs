@@ -1,0 +1,43 @@
+//! The commands, one file each.
+
+pub(crate) mod admin;
+mod overview;
+pub(crate) mod run;
+pub(crate) mod serve;
+mod status;
+pub(crate) mod tokens;
+pub(crate) mod usage;
+mod whoami;
+
+use keywright_protocol::Exit;
+
+use crate::arguments::{Arguments, Command};
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::output::Output;
+use crate::runtime::block_on;
+
+/// Runs what was typed; the code to exit with.
+pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8, CommandError> {
+    let Arguments { global, command } = arguments;
+    if let Some(Command::Serve(args)) = command {
+        return serve::serve(&args, global.insecure, output);
+    }
+    if let Some(Command::Admin(admin::AdminCommand::Claim(args))) = &command
+        && args.is_new()
+    {
+        return admin::issue_claim(args, output);
+    }
+    let context = || Context::new(global, output);
+    match command {
+        None => block_on(overview::overview(&context()?)),
+        Some(Command::Run(args)) => return block_on(run::run(&context()?, args)),
+        Some(Command::Status) => block_on(status::status(&context()?)),
+        Some(Command::Whoami) => block_on(whoami::whoami(&context()?)),
+        Some(Command::Tokens(command)) => block_on(tokens::run(&context()?, command)),
+        Some(Command::Usage(args)) => block_on(usage::usage(&context()?, args)),
+        Some(Command::Admin(command)) => block_on(admin::run(&context()?, command)),
+        Some(Command::Serve(args)) => return serve::serve(&args, false, output),
+    }?;
+    Ok(Exit::Ok as u8)
+}

@@ -1,0 +1,167 @@
+//! `keywright status`: which server, which credential, and what that shadows. Makes and changes nothing,
+//! and succeeds whatever it finds.
+
+use keywright_credentials::{Resolved, ServerSource};
+use keywright_protocol::wire::WhoAmI;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::spinner::Spinner;
+
+/// Looks and prints.
+pub(crate) async fn status(context: &Context) -> Result<(), CommandError> {
+    let status = Status::look(context).await;
+    context.output.data(&status, || status.describe())
+}
+
+/// Where things stand.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Status {
+    profile: String,
+    server: ServerStatus,
+    /// The credential that counts, if one is set and can be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential: Option<CredentialStatus>,
+    /// What is wrong with the credential: in itself, or as the server sees it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential_problem: Option<String>,
+    /// Whose it is, if the server takes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<WhoAmI>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ServerStatus {
+    url: String,
+    source: &'static str,
+    reachable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_action: Option<String>,
+    #[serde(skip)]
+    place: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CredentialStatus {
+    source: &'static str,
+    hint: String,
+    shadowed: Vec<ShadowedStatus>,
+    #[serde(skip)]
+    place: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ShadowedStatus {
+    source: &'static str,
+    hint: String,
+    #[serde(skip)]
+    place: &'static str,
+}
+
+impl Status {
+    /// Looks at files, environment and, if it is there, the server.
+    pub(crate) async fn look(context: &Context) -> Self {
+        let _spinner = Spinner::start("asking the server");
+        let reached = reach(context).await;
+        let (resolved, mut credential_problem) = match context.credential() {
+            Ok(resolved) => (resolved, None),
+            Err(error) => (None, Some(error.message().to_owned())),
+        };
+        let mut account = None;
+        if let (Ok(client), Some(resolved)) = (&reached, &resolved) {
+            match client.clone().with_token(resolved.token.clone()).whoami().await {
+                Ok(who) => account = Some(who),
+                Err(error) => credential_problem = Some(error.to_string()),
+            }
+        }
+        let problem = reached.err();
+        Self {
+            profile: context.profile.to_string(),
+            server: ServerStatus {
+                url: context.server.url.to_string(),
+                source: context.server.source.as_str(),
+                place: context.server.source.describe(),
+                reachable: problem.is_none(),
+                next_action: problem.as_ref().and_then(|error| error.hints().first().cloned()),
+                problem: problem.map(|error| error.message().to_owned()),
+            },
+            credential: resolved.map(CredentialStatus::of),
+            credential_problem,
+            account,
+        }
+    }
+
+    /// Whether the server takes the credential.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.account.is_some()
+    }
+
+    /// What to do about the server, if something.
+    pub(crate) fn next_action(&self) -> Option<&str> {
+        self.server.next_action.as_deref()
+    }
+
+    /// For people.
+    pub(crate) fn describe(&self) -> String {
+        let mut lines = vec![format!("server      {} (from {})", self.server.url, self.server.place)];
+        lines.push(match &self.server.problem {
+            None => "            answers".to_owned(),
+            Some(problem) => format!("            {problem}"),
+        });
+        lines.push(format!("profile     {}", self.profile));
+        match &self.credential {
+            Some(credential) => {
+                lines.push(format!("credential  {}… (from {})", credential.hint, credential.place));
+                lines.extend(
+                    credential.shadowed.iter().map(|shadowed| {
+                        format!("            shadows {} ({}…)", shadowed.place, shadowed.hint)
+                    }),
+                );
+            }
+            None => lines.push("credential  none".to_owned()),
+        }
+        if let Some(problem) = &self.credential_problem {
+            lines.push(format!("            {problem}"));
+        }
+        if let Some(who) = &self.account {
+            let kind = if who.temporary { " (temporary)" } else { "" };
+            lines.push(format!("account     {}{kind}", who.account.user_id));
+            if let Some(end) = who.expires_at {
+                lines.push(format!("            ends {end}"));
+            }
+        }
+        lines.join("\n")
+    }
+}
+
+impl CredentialStatus {
+    fn of(resolved: Resolved) -> Self {
+        let shadowed = resolved.shadowed.into_iter().map(|shadowed| ShadowedStatus {
+            source: shadowed.source.as_str(),
+            place: shadowed.source.describe(),
+            hint: shadowed.hint,
+        });
+        Self {
+            source: resolved.source.as_str(),
+            place: resolved.source.describe(),
+            hint: resolved.hint,
+            shadowed: shadowed.collect(),
+        }
+    }
+}
+
+async fn reach(context: &Context) -> Result<keywright_client::Client, CommandError> {
+    let client = context.connect().await?;
+    // The default server has just proven itself, which is more.
+    if context.server.source != ServerSource::Default {
+        client.healthz().await?;
+    }
+    Ok(client)
+}

@@ -1,0 +1,213 @@
+//! What a command works with: paths, settings, the server and the credential that count.
+
+use std::sync::Arc;
+
+use keywright_client::{Client, ClientError, PlainText};
+use keywright_credentials::{
+    Candidates, ChosenServer, CredentialFile, Credentials, Environment, Outcome, Paths, ProfileName,
+    Resolved, ServerSource, Settings, Source, choose_server, prove, provision, resolve,
+};
+use keywright_protocol::{Clock, ErrorCode, Exit, SystemClock, Timestamp};
+use keywright_secret::Secret;
+
+use crate::arguments::Global;
+use crate::error::CommandError;
+use crate::output::Output;
+use crate::spinner::Spinner;
+
+/// Everything that flags, environment and files say together. Nothing has been sent yet.
+pub(crate) struct Context {
+    /// Where to print.
+    pub(crate) output: Output,
+    /// The environment.
+    pub(crate) environment: Environment,
+    /// Where the files lie.
+    pub(crate) paths: Paths,
+    /// The profile that counts.
+    pub(crate) profile: ProfileName,
+    /// The server that counts.
+    pub(crate) server: ChosenServer,
+    file: CredentialFile,
+    flag: Option<Secret>,
+    no_temporary: bool,
+    clock: Arc<dyn Clock>,
+}
+
+impl Context {
+    /// Reads environment and settings, and chooses profile and server.
+    pub(crate) fn new(global: Global, output: Output) -> Result<Self, CommandError> {
+        let environment = Environment::of_process();
+        let paths = Paths::of(&environment)?;
+        let settings = Settings::read(&paths.settings)?;
+        let profile = choose_profile(global.profile, &environment, &settings)?;
+        let plain_text = if global.insecure { PlainText::Anywhere } else { PlainText::LoopbackOnly };
+        let server = choose_server(global.server.as_deref(), &environment, &settings, &profile, plain_text)?;
+        let no_temporary = global.no_temporary || environment.switch("KEYWRIGHT_NO_TEMPORARY");
+        if global.api_key.is_some() {
+            output.warn(
+                "--api-key can be seen in the list of processes by every user of this machine; \
+                 KEYWRIGHT_API_KEY cannot.",
+            );
+        }
+        let context = Self {
+            output,
+            file: CredentialFile::new(&paths.credentials),
+            environment,
+            paths,
+            profile,
+            server,
+            flag: global.api_key,
+            no_temporary,
+            clock: Arc::new(SystemClock),
+        };
+        // A name that was mistyped must not quietly become a new profile.
+        if context.server.source == ServerSource::Default
+            && !context.profile.is_known(&settings, &context.stored()?)
+        {
+            let message = format!("there is no profile `{}`", context.profile);
+            return Err(CommandError::new(Exit::User, "PROFILE_UNKNOWN", message)
+                .hint(format!("Add it to {}, or leave out `--profile`.", context.paths.settings.display())));
+        }
+        Ok(context)
+    }
+
+    /// Now.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What is stored.
+    pub(crate) fn stored(&self) -> Result<Credentials, CommandError> {
+        let opened = self.file.read(self.clock.as_ref())?;
+        self.report_set_aside(opened.set_aside.as_deref());
+        Ok(opened.credentials)
+    }
+
+    /// The credential that counts, if any is set. Makes none.
+    pub(crate) fn credential(&self) -> Result<Option<Resolved>, CommandError> {
+        let stored = self.stored()?;
+        let candidates = Candidates {
+            flag: self.flag.as_ref(),
+            environment: &self.environment,
+            stored: stored.entry(&self.profile, &self.server.url),
+            now: self.now(),
+        };
+        Ok(resolve(&candidates)?)
+    }
+
+    /// A client of the server, without a token. The server on the default address has proven itself.
+    pub(crate) async fn connect(&self) -> Result<Client, CommandError> {
+        let client = Client::new(&self.server.url)?;
+        if self.server.source == ServerSource::Default {
+            prove(&client, &self.paths.instance).await?;
+        }
+        Ok(client)
+    }
+
+    /// The credential that counts, made at once if none is set.
+    pub(crate) async fn credential_or_new(&self, client: &Client) -> Result<Resolved, CommandError> {
+        match self.credential()? {
+            Some(resolved) => Ok(resolved),
+            None => self.provision(client, None).await,
+        }
+    }
+
+    /// Does `request` with the credential that counts, and once more with a new temporary account if the
+    /// server no longer knows the old one.
+    pub(crate) async fn call<T>(
+        &self,
+        doing: &str,
+        request: impl AsyncFn(&Client) -> Result<T, ClientError>,
+    ) -> Result<T, CommandError> {
+        let client = self.connect().await?;
+        let resolved = self.credential_or_new(&client).await?;
+        let spinner = Spinner::start(doing);
+        let answer = request(&client.clone().with_token(resolved.token.clone())).await;
+        drop(spinner);
+        match answer {
+            Err(error) if resolved.source == Source::Temporary && has_ended(&error) => {
+                let renewed = self.provision(&client, Some(&resolved.token)).await?;
+                Ok(request(&client.with_token(renewed.token)).await?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    async fn provision(&self, client: &Client, refused: Option<&Secret>) -> Result<Resolved, CommandError> {
+        self.may_provision()?;
+        let spinner = Spinner::start("making a temporary account");
+        let made = provision(&self.file, &self.profile, client, Arc::clone(&self.clock), refused).await;
+        drop(spinner);
+        let made = made?;
+        self.report_set_aside(made.set_aside.as_deref());
+        let until = made.expires_at.map(|end| format!(", which ends {end}")).unwrap_or_default();
+        let server = &self.server.url;
+        match made.outcome {
+            Outcome::Found => {}
+            Outcome::New => self.output.say(&format!("Made a temporary account at {server}{until}.")),
+            Outcome::Replaced => self.output.say(&format!(
+                "The temporary account at {server} has ended; made a new one{until}. Its keys ended \
+                 with it, and its records can no longer be reached."
+            )),
+        }
+        self.credential()?.ok_or_else(|| {
+            CommandError::new(
+                Exit::Defect,
+                ErrorCode::Internal.as_str(),
+                "the new account is not where it was stored",
+            )
+        })
+    }
+
+    fn may_provision(&self) -> Result<(), CommandError> {
+        let signed_out =
+            self.stored()?.entry(&self.profile, &self.server.url).is_some_and(|entry| entry.signed_out);
+        let missing = |why: &str| {
+            let message = format!("no credential for {} is set, and {why}", self.server.url);
+            Err(CommandError::known(ErrorCode::KeyMissing, message)
+                .hint("Set KEYWRIGHT_API_KEY, or allow a temporary account."))
+        };
+        if self.no_temporary {
+            missing("temporary accounts are switched off")
+        } else if signed_out {
+            missing("you have signed out")
+        } else {
+            Ok(())
+        }
+    }
+
+    fn report_set_aside(&self, path: Option<&std::path::Path>) {
+        if let Some(path) = path {
+            self.output.warn(&format!(
+                "{} could not be read; it was moved to {} and nothing of it is lost.",
+                self.file.path().display(),
+                path.display()
+            ));
+        }
+    }
+}
+
+fn choose_profile(
+    flag: Option<ProfileName>,
+    environment: &Environment,
+    settings: &Settings,
+) -> Result<ProfileName, CommandError> {
+    if let Some(profile) = flag {
+        return Ok(profile);
+    }
+    let named = [
+        ("KEYWRIGHT_PROFILE", environment.text("KEYWRIGHT_PROFILE")),
+        ("active_profile", settings.active_profile.as_deref()),
+    ];
+    match named.into_iter().find_map(|(place, name)| name.map(|name| (place, name))) {
+        None => Ok(ProfileName::default()),
+        Some((place, name)) => name.parse().map_err(|error: keywright_credentials::BadProfileName| {
+            CommandError::new(Exit::User, "PROFILE_INVALID", format!("{place}: {error}"))
+        }),
+    }
+}
+
+/// Whether the account behind a token is no more. A revoked one is not replaced: somebody meant it.
+fn has_ended(error: &ClientError) -> bool {
+    matches!(error.code(), Some(ErrorCode::KeyUnknown | ErrorCode::KeyExpired))
+}

@@ -1,0 +1,220 @@
+//! How a command fails: what went wrong, why, what to do next, and how to exit.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use keywright_client::ClientError;
+use keywright_credentials::launch::LaunchError;
+use keywright_credentials::store::FileError;
+use keywright_credentials::{NoHome, NoServer, NotProven, ProvisionError, SettingsError, UnusableCredential};
+use keywright_protocol::wire::{Failure, FailureBody};
+use keywright_protocol::{ErrorCode, Exit};
+
+/// A command failed.
+#[derive(Debug)]
+pub(crate) struct CommandError {
+    exit: u8,
+    causes: Vec<String>,
+    hints: Vec<String>,
+    /// As the server sent it, or in the same form with status 0 when no server had a part in it.
+    failure: Box<Failure>,
+}
+
+impl CommandError {
+    /// A failure with a code that programs may rely on.
+    pub(crate) fn new(exit: Exit, code: &str, message: impl Into<String>) -> Self {
+        let body = FailureBody {
+            code: code.to_owned(),
+            message: message.into(),
+            next_action: None,
+            details: BTreeMap::new(),
+        };
+        let failure = Failure { success: false, status: 0, error: body, request_id: None };
+        Self { exit: exit as u8, causes: Vec::new(), hints: Vec::new(), failure: Box::new(failure) }
+    }
+
+    /// A failure that the server has a code for as well.
+    pub(crate) fn known(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self::new(code.exit(), code.as_str(), message)
+    }
+
+    /// The command was typed wrongly.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, "USAGE", message)
+            .hint("See `keywright --help`, or `--help` behind the command.")
+    }
+
+    /// With what to do next.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// With an error and its sources as the reason.
+    #[must_use]
+    pub(crate) fn because(mut self, error: &(dyn Error + 'static)) -> Self {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            self.causes.push(error.to_string());
+            next = error.source();
+        }
+        self
+    }
+
+    /// With the code that a shell would exit with.
+    fn exiting(mut self, exit: u8) -> Self {
+        self.exit = exit;
+        self
+    }
+
+    /// The code of the process.
+    pub(crate) fn exit(&self) -> u8 {
+        self.exit
+    }
+
+    /// What went wrong.
+    pub(crate) fn message(&self) -> &str {
+        &self.failure.error.message
+    }
+
+    /// Why, the nearest cause first.
+    pub(crate) fn causes(&self) -> &[String] {
+        &self.causes
+    }
+
+    /// What to do next.
+    pub(crate) fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
+    /// The failure as JSON has it.
+    pub(crate) fn to_failure(&self) -> Failure {
+        let mut failure = Failure::clone(&self.failure);
+        if !self.hints.is_empty() {
+            failure.error.next_action = Some(self.hints.join(" "));
+        }
+        failure
+    }
+}
+
+/// The same failure, with what the error itself says as its message and its sources as the reason.
+fn of(exit: Exit, code: &str, error: &(dyn Error + 'static)) -> CommandError {
+    let failed = CommandError::new(exit, code, error.to_string());
+    match error.source() {
+        Some(source) => failed.because(source),
+        None => failed,
+    }
+}
+
+impl From<ClientError> for CommandError {
+    fn from(error: ClientError) -> Self {
+        let exit = error.exit();
+        match error {
+            ClientError::Refused(failure) => {
+                let hints = failure.error.next_action.iter().cloned().collect();
+                Self { exit: exit as u8, causes: Vec::new(), hints, failure }
+            }
+            ClientError::Unreachable { .. } => of(exit, "SERVER_UNREACHABLE", &error)
+                .hint("Check the address with `keywright status`, or start a server with `keywright serve`."),
+            ClientError::NotOurs { .. } => {
+                of(exit, "NOT_A_KEYWRIGHT_SERVER", &error).hint("Check the address with `keywright status`.")
+            }
+            ClientError::NoToken(_) => of(exit, ErrorCode::KeyMissing.as_str(), &error),
+            ClientError::Unsendable(_) => of(exit, "UNSENDABLE", &error),
+        }
+    }
+}
+
+impl From<NotProven> for CommandError {
+    fn from(error: NotProven) -> Self {
+        let failed = of(Exit::Unreachable, "NO_SERVER", &error);
+        match error {
+            NotProven::NeverServed | NotProven::NothingThere(_) => failed.hint(
+                "Start one with `keywright serve`, or name one with `--server URL` or KEYWRIGHT_SERVER.",
+            ),
+            NotProven::NoAnswer(_) | NotProven::Wrong | NotProven::FileUnusable { .. } => failed.hint(
+                "Nothing was sent to it. If you know what it is, name it with `--server URL`; otherwise find \
+                 out which program listens there.",
+            ),
+        }
+    }
+}
+
+impl From<ProvisionError> for CommandError {
+    fn from(error: ProvisionError) -> Self {
+        match error {
+            ProvisionError::Client(error) => error.into(),
+            ProvisionError::File(error) => error.into(),
+            ProvisionError::Interrupted => of(Exit::User, "INTERRUPTED", &error),
+        }
+    }
+}
+
+impl From<FileError> for CommandError {
+    fn from(error: FileError) -> Self {
+        let code = if matches!(error, FileError::Busy { .. }) { "FILE_BUSY" } else { "FILE_UNUSABLE" };
+        of(Exit::User, code, &error)
+    }
+}
+
+impl From<SettingsError> for CommandError {
+    fn from(error: SettingsError) -> Self {
+        of(Exit::User, "SETTINGS_INVALID", &error)
+    }
+}
+
+impl From<NoHome> for CommandError {
+    fn from(error: NoHome) -> Self {
+        of(Exit::User, "NO_HOME", &error)
+    }
+}
+
+impl From<NoServer> for CommandError {
+    fn from(error: NoServer) -> Self {
+        let failed = CommandError::new(Exit::User, "SERVER_INVALID", error.to_string());
+        match error.source {
+            keywright_client::BadServer::PlainText { .. } => {
+                failed.hint("Use https://, or allow it with `--insecure` on a network that you trust.")
+            }
+            _ => failed,
+        }
+    }
+}
+
+impl From<UnusableCredential> for CommandError {
+    fn from(error: UnusableCredential) -> Self {
+        let code = match error {
+            UnusableCredential::Empty { .. } => ErrorCode::KeyMissing,
+            UnusableCredential::Malformed { .. } => ErrorCode::KeyMalformed,
+            UnusableCredential::Foreign { .. }
+            | UnusableCredential::Unknown { .. }
+            | UnusableCredential::Refresh { .. } => ErrorCode::WrongKeyKind,
+        };
+        let failed = Self::known(code, error.to_string());
+        match error {
+            UnusableCredential::Foreign { vendor, .. } => failed.hint(format!(
+                "A key of {vendor} belongs to the server, as a provider's key. Put a Keywright token here: \
+                 `keywright tokens create` makes one."
+            )),
+            _ => failed.hint(code.next_action()),
+        }
+    }
+}
+
+impl From<LaunchError> for CommandError {
+    fn from(error: LaunchError) -> Self {
+        match &error {
+            LaunchError::ProjectRedirects { .. } | LaunchError::ProjectUnreadable { .. } => {
+                of(Exit::Refused, "PROJECT_SETTINGS", &error).hint(
+                    "Look at the file. If the project is yours, start with `keywright run --trust-project`.",
+                )
+            }
+            // As shells exit.
+            LaunchError::NotFound { .. } => of(Exit::User, "PROGRAM_NOT_FOUND", &error)
+                .exiting(127)
+                .hint("Check the name, or give the path of the program."),
+            LaunchError::NotStarted { .. } => of(Exit::User, "PROGRAM_NOT_STARTED", &error).exiting(126),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Everything that is printed: data to standard output, words to standard error.
+
+use std::io::{self, ErrorKind, Write};
+use std::panic::PanicHookInfo;
+
+use anstyle::{AnsiColor, Style};
+use keywright_protocol::Exit;
+use keywright_protocol::wire::Success;
+use serde::Serialize;
+
+use crate::error::CommandError;
+
+/// How to print.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    json: bool,
+    verbose: bool,
+}
+
+impl Output {
+    /// Prints JSON or text; says more, or not.
+    pub(crate) fn new(json: bool, verbose: bool) -> Self {
+        Self { json, verbose }
+    }
+
+    /// Whether data is printed as JSON.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Prints what the command was asked for: the envelope of the API, or `text`.
+    pub(crate) fn data<T: Serialize>(
+        self,
+        data: &T,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), CommandError> {
+        let printed = if self.json {
+            serde_json::to_string_pretty(&Success::new(data)).map_err(io::Error::from)
+        } else {
+            Ok(text())
+        };
+        printed.and_then(|text| print(&text)).map_err(|error| {
+            CommandError::new(Exit::User, "OUTPUT", "standard output cannot be written").because(&error)
+        })
+    }
+
+    /// Says something to the person at the terminal.
+    pub(crate) fn say(self, words: &str) {
+        tell(words);
+    }
+
+    /// Says it only when asked to say more.
+    pub(crate) fn say_more(self, words: &str) {
+        if self.verbose {
+            tell(words);
+        }
+    }
+
+    /// Warns.
+    pub(crate) fn warn(self, words: &str) {
+        tell(&format!("{YELLOW}warning:{YELLOW:#} {words}"));
+    }
+
+    /// Reports why the command failed.
+    pub(crate) fn error(self, error: &CommandError) {
+        if self.json {
+            let failure = serde_json::to_string_pretty(&error.to_failure()).unwrap_or_default();
+            // The exit code says it too.
+            let _ = print(&failure);
+            return;
+        }
+        tell(&format!("{RED}error:{RED:#} {}", error.message()));
+        for cause in error.causes() {
+            tell(&format!("  because: {cause}"));
+        }
+        for hint in error.hints() {
+            tell(&format!("{BOLD}next:{BOLD:#} {hint}"));
+        }
+    }
+}
+
+/// Reports a defect by its place. What the panic says is left out: it may quote anything.
+pub(crate) fn report_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    tell(&format!("{RED}error:{RED:#} a defect of Keywright at {place}; please report it"));
+}
+
+fn print(text: &str) -> io::Result<()> {
+    let mut stdout = anstream::stdout().lock();
+    let written = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
+    match written {
+        // Whoever read it has had enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+fn tell(words: &str) {
+    // Where standard error is closed nobody is listening.
+    let _ = writeln!(anstream::stderr().lock(), "{words}");
+}
+
+const RED: Style = AnsiColor::Red.on_default().bold();
+const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
+const BOLD: Style = Style::new().bold();
