@@ -228,4 +228,48 @@ mod tests {
             Err(DialError::TimedOut)
         ));
     }
+
+    /// A TLS server for the name `name.test` on `localhost`, and the certificate of its own authority.
+    async fn tls_server(name: &str) -> (SocketAddr, String) {
+        crate::install_crypto();
+        let certified = rcgen::generate_simple_self_signed([name.to_owned()]).expect("a certificate");
+        let key =
+            rustls_pki_types::PrivateKeyDer::try_from(certified.signing_key.serialize_der()).expect("a key");
+        let config = rustls::ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![certified.cert.der().clone()], key)
+            .expect("a configuration");
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
+        let address = listener.local_addr().expect("bound");
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let _ = acceptor.accept(stream).await;
+            }
+        });
+        (address, certified.cert.pem())
+    }
+
+    #[tokio::test]
+    async fn tls_stands_only_with_a_trusted_certificate_for_the_very_name() {
+        let trusting = |pem: &str| {
+            let tls = TlsSetup::new(Some(pem.as_bytes())).expect("roots");
+            Dialler::new(tls, Duration::from_secs(5), [])
+        };
+        let (address, pem) = tls_server("localhost").await;
+        let destination = exactly(&format!("https://localhost:{}", address.port()));
+        assert!(matches!(trusting(&pem).connect(&destination).await, Ok(Stream::Tls(_))));
+        assert!(matches!(dialler(&[]).connect(&destination).await, Err(DialError::Tls(_))));
+
+        let (address, pem) = tls_server("other.test").await;
+        let destination = exactly(&format!("https://localhost:{}", address.port()));
+        assert!(matches!(trusting(&pem).connect(&destination).await, Err(DialError::Tls(_))));
+    }
+
+    #[test]
+    fn extra_authorities_must_be_certificates() {
+        for text in ["", "hello", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+            assert!(TlsSetup::new(Some(text.as_bytes())).is_err(), "{text}");
+        }
+    }
 }

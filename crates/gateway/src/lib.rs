@@ -9,6 +9,8 @@
 mod answer;
 mod call;
 mod catalog;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod json;
 mod meter;
 mod phase;

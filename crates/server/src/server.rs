@@ -1,7 +1,6 @@
 //! A running server.
 
 use std::net::{SocketAddr, TcpListener};
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use http::HeaderValue;
@@ -101,7 +100,7 @@ impl Server {
         };
         let settings = Settings {
             catalog: Arc::clone(&upstreams.catalog),
-            limits: Arc::new(Limits::new(TEMPORARY_PER_MINUTE, TEMPORARY_PER_DAY)),
+            limits: Arc::new(Limits::new(config.auth.temporary_per_minute, config.auth.temporary_per_day)),
             buffers: BufferBudget::new(as_size(config.gateway.max_buffered)),
             max_body: as_size(config.gateway.max_body),
             allow_byok: config.gateway.allow_byok,
@@ -223,6 +222,3 @@ fn hop() -> HeaderValue {
 fn as_size(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
-
-const TEMPORARY_PER_MINUTE: NonZeroU32 = NonZeroU32::new(300).unwrap();
-const TEMPORARY_PER_DAY: NonZeroU32 = NonZeroU32::new(10_000).unwrap();

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use http::HeaderMap;
 use keywright_protocol::wire::{ClaimAdministrator, WhoAmI};
 use keywright_secret::Secret;
 
-use crate::api::caller::Caller;
+use crate::api::caller::{Caller, prove};
 use crate::api::read::Body;
 use crate::api::reply::Reply;
 use crate::api::{Api, Refusal};
@@ -15,8 +16,11 @@ use crate::api::{Api, Refusal};
 pub(super) async fn claim(
     State(api): State<Arc<Api>>,
     Caller(principal): Caller,
+    headers: HeaderMap,
     Body(asked): Body<ClaimAdministrator>,
 ) -> Result<Reply<WhoAmI>, Refusal> {
     api.identity.claim(&principal, &Secret::new(asked.code)).await?;
+    // The caller is somebody else now than it was when it asked.
+    let Caller(principal) = prove(&headers, &api).await?;
     Ok(Reply(api.identity.whoami(&principal).await?))
 }

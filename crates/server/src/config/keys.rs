@@ -41,8 +41,8 @@ pub enum Kind {
     Duration,
     /// A number of bytes.
     Size,
-    /// A number from 1 to 1024.
-    Count,
+    /// A number from 1 to so many.
+    Count(u32),
     /// One of some words.
     Word(&'static [&'static str]),
     /// Anything; only for what comes later.
@@ -80,7 +80,7 @@ impl Kind {
             Self::Switch => "true or false".to_owned(),
             Self::Duration => "a length of time like 500ms, 10s, 72h or 60d".to_owned(),
             Self::Size => "a size like 64KiB or 32MiB".to_owned(),
-            Self::Count => "a number from 1 to 1024".to_owned(),
+            Self::Count(most) => format!("a number from 1 to {most}"),
             Self::Word(words) => format!("one of: {}", words.join(", ")),
             Self::Text => "a text".to_owned(),
         }
@@ -125,6 +125,9 @@ const fn later(path: &'static str, kind: Kind, default: Option<&'static str>, do
     Key { path, kind, default, doc, later: true }
 }
 
+/// As good as no limit.
+const MOST_CALLS: u32 = 1_000_000_000;
+
 /// All settings with one value. The order is that of the reference.
 pub const KEYS: &[Key] = &[
     key("listen", Kind::Address, Some("127.0.0.1:5399"), "Where the server listens."),
@@ -135,6 +138,18 @@ pub const KEYS: &[Key] = &[
     key("master_key_file", Kind::Path, None, "The master key; `master.key` in the data folder."),
     key("auth.temporary", Kind::Switch, None, "Accounts without sign-up; on only on loopback."),
     key("auth.temporary_ttl", Kind::Duration, Some("72h"), "How long a temporary account lives."),
+    key(
+        "auth.temporary_per_minute",
+        Kind::Count(MOST_CALLS),
+        Some("300"),
+        "Model calls of all temporary accounts together in a minute.",
+    ),
+    key(
+        "auth.temporary_per_day",
+        Kind::Count(MOST_CALLS),
+        Some("10000"),
+        "Model calls of all temporary accounts together in a day.",
+    ),
     later("auth.hide_accounts", Kind::Switch, Some("false"), "Whether a mailbox has an account is not told."),
     later("auth.registration", Kind::Word(&["open", "admin", "off"]), None, "Who registers OAuth clients."),
     later("mail.smtp", Kind::Text, None, "The mail server."),
@@ -170,7 +185,7 @@ pub const KEYS: &[Key] = &[
         "Where metrics and health are served.",
     ),
     key("log.format", Kind::Word(&["text", "json"]), Some("text"), "The form of the log."),
-    key("data_plane.threads", Kind::Count, None, "Threads that pass model calls; one per core."),
+    key("data_plane.threads", Kind::Count(1024), None, "Threads that pass model calls; one per core."),
     key("demo", Kind::Switch, Some("false"), "Adds the built-in provider `demo`, which needs no key."),
 ];
 

@@ -14,6 +14,7 @@ pub(crate) mod units;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -100,6 +101,10 @@ pub struct Auth {
     pub temporary: bool,
     /// How long one lives.
     pub temporary_ttl: Duration,
+    /// Model calls of all temporary accounts together in a minute.
+    pub temporary_per_minute: NonZeroU32,
+    /// Model calls of all temporary accounts together in a day.
+    pub temporary_per_day: NonZeroU32,
 }
 
 /// How model calls are passed.
@@ -197,7 +202,7 @@ impl Config {
             master_key_file: master_key_file(&mut reader, &data_dir),
             data_dir,
             master_key,
-            auth: Auth { temporary: false, temporary_ttl: reader.span("auth.temporary_ttl") },
+            auth: auth(&mut reader),
             gateway: gateway(&mut reader),
             drain: reader.duration("drain"),
             records: records(&mut reader),
@@ -392,9 +397,19 @@ fn records(reader: &mut Reader<'_>) -> Records {
     }
 }
 
+/// Who may sign up; whether at all is known once the listeners are.
+fn auth(reader: &mut Reader<'_>) -> Auth {
+    Auth {
+        temporary: false,
+        temporary_ttl: reader.span("auth.temporary_ttl"),
+        temporary_per_minute: reader.count("auth.temporary_per_minute").unwrap_or(NonZeroU32::MIN),
+        temporary_per_day: reader.count("auth.temporary_per_day").unwrap_or(NonZeroU32::MIN),
+    }
+}
+
 fn threads(reader: &mut Reader<'_>) -> usize {
     if let Some(configured) = reader.count("data_plane.threads") {
-        return configured;
+        return configured.get() as usize;
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
     reader.note("data_plane.threads", cores.to_string(), Source::Default);

@@ -2,17 +2,18 @@
 //! that nobody sees, since a configuration with problems is never handed out.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use keywright_dial::Network;
 use keywright_secret::Secret;
 use url::Url;
 
-use super::keys::Key;
+use super::keys::{Key, Kind};
 use super::layers::{Given, Layers, Source, place, split};
 use super::problem::Findings;
 use super::{Database, Sourced, is_loopback_host, units};
-use keywright_dial::Network;
 
 /// Reads settings and notes where each came from.
 pub(super) struct Reader<'a> {
@@ -95,8 +96,13 @@ impl Reader<'_> {
         self.one(path, |text| units::size(text).filter(|size| *size > 0)).unwrap_or_default()
     }
 
-    pub(super) fn count(&mut self, path: &'static str) -> Option<usize> {
-        self.one(path, |text| text.parse().ok().filter(|count| (1..=1024).contains(count)))
+    /// A number in the range that the table gives.
+    pub(super) fn count(&mut self, path: &'static str) -> Option<NonZeroU32> {
+        let most = match Key::of(path).map(|key| key.kind) {
+            Some(Kind::Count(most)) => most,
+            _ => u32::MAX,
+        };
+        self.one(path, |text| text.parse().ok().filter(|count: &NonZeroU32| count.get() <= most))
     }
 
     /// Whether the word is `word`; the table says which words there are.

@@ -113,7 +113,7 @@ fn every_key_takes_a_flag_a_variable_and_a_line_of_the_file() {
             Kind::Switch => "false",
             Kind::Duration => "7s",
             Kind::Size => "300MiB",
-            Kind::Count => "3",
+            Kind::Count(_) => "3",
             Kind::Word(words) => words[0],
             Kind::Path | Kind::Text => unreachable!("not among these"),
         };

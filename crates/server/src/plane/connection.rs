@@ -9,8 +9,9 @@ use std::time::Duration;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
+use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulConnection;
 use keywright_gateway::Gateway;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -19,6 +20,7 @@ use tokio::pin;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+use crate::plane::body::PlaneBody;
 use crate::plane::service::{Ends, respond};
 use crate::plane::stall::StallGuard;
 use crate::plane::{PlaneParts, Stage};
@@ -106,40 +108,43 @@ async fn serve(
     stage: watch::Receiver<Stage>,
 ) {
     let Some(acceptor) = parts.tls.clone() else {
-        return serve_http1(parts, gateway, ends, StallGuard::new(stream), stage).await;
+        return serve_http1(StallGuard::new(stream), service(parts, gateway, ends), stage).await;
     };
     // A client that fails the handshake is told by TLS, and is no concern of anybody here.
     let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await else { return };
     let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let stream = StallGuard::new(stream);
     if h2 {
-        serve_http2(parts, gateway, ends, stream, stage).await;
+        let connection = http2::Builder::new(OnThisThread)
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(MOST_STREAMS)
+            .max_header_list_size(LARGEST_HEAD as u32)
+            .keep_alive_interval(HEAD_TIME)
+            .serve_connection(TokioIo::new(stream), service(parts, gateway, ends));
+        drive(connection, stage).await;
     } else {
-        serve_http1(parts, gateway, ends, stream, stage).await;
+        serve_http1(stream, service(parts, gateway, ends), stage).await;
     }
 }
 
-async fn serve_http1<S>(
-    parts: Rc<PlaneParts>,
-    gateway: Rc<Gateway>,
-    ends: Ends,
-    stream: S,
-    mut stage: watch::Receiver<Stage>,
-) where
+async fn serve_http1<S>(stream: S, service: impl Answers, stage: watch::Receiver<Stage>)
+where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let service = service_fn(move |request: Request<Incoming>| {
-        let answering = respond(Rc::clone(&parts), Rc::clone(&gateway), ends, request);
-        async move { Ok::<_, Infallible>(answering.await) }
-    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(LARGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service);
+    drive(connection, stage).await;
+}
+
+/// Serves a connection to its end; from the moment on that the server drains, to the end of what is
+/// running on it.
+async fn drive(connection: impl GracefulConnection, mut stage: watch::Receiver<Stage>) {
     pin!(connection);
     tokio::select! {
-        // How a connection ends is recorded with its call.
+        // How a connection ends is recorded with its calls.
         _ = connection.as_mut() => return,
         _ = stage.wait_for(|stage| *stage == Stage::Draining) => {}
     }
@@ -147,32 +152,19 @@ async fn serve_http1<S>(
     let _ = connection.await;
 }
 
-async fn serve_http2<S>(
-    parts: Rc<PlaneParts>,
-    gateway: Rc<Gateway>,
-    ends: Ends,
-    stream: S,
-    mut stage: watch::Receiver<Stage>,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
+/// Answers requests, each on its own.
+trait Answers: HttpService<Incoming, ResBody = PlaneBody, Error = Infallible, Future: 'static> + 'static {}
+
+impl<S> Answers for S where
+    S: HttpService<Incoming, ResBody = PlaneBody, Error = Infallible, Future: 'static> + 'static
 {
-    let service = service_fn(move |request: Request<Incoming>| {
+}
+
+fn service(parts: Rc<PlaneParts>, gateway: Rc<Gateway>, ends: Ends) -> impl Answers {
+    service_fn(move |request: Request<Incoming>| {
         let answering = respond(Rc::clone(&parts), Rc::clone(&gateway), ends, request);
         async move { Ok::<_, Infallible>(answering.await) }
-    });
-    let connection = http2::Builder::new(OnThisThread)
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MOST_STREAMS)
-        .max_header_list_size(LARGEST_HEAD as u32)
-        .keep_alive_interval(HEAD_TIME)
-        .serve_connection(TokioIo::new(stream), service);
-    pin!(connection);
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = stage.wait_for(|stage| *stage == Stage::Draining) => {}
-    }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
+    })
 }
 
 /// Runs the streams of an HTTP/2 connection on the thread that has the connection.

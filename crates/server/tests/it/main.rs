@@ -1,0 +1,4 @@
+//! The whole server, from a client's bytes to what a provider hears.
+
+mod scene;
+mod streaming;
