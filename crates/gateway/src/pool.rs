@@ -76,13 +76,14 @@ impl Pool {
         let mut idle = self.idle.borrow_mut();
         let idle = idle.get_mut(upstream)?;
         // The youngest first: it is the least likely to have been closed by the other side.
-        while let Some(candidate) = idle.pop() {
-            if candidate.since.elapsed() >= LONGEST_IDLE {
-                // All below it are older.
-                idle.clear();
+        for at in (0..idle.len()).rev() {
+            let candidate = &idle[at];
+            if candidate.sender.is_closed() || candidate.since.elapsed() >= LONGEST_IDLE {
+                idle.remove(at);
             } else if candidate.sender.is_ready() {
-                return Some(candidate.sender);
+                return Some(idle.remove(at).sender);
             }
+            // Neither: its last answer was read this very moment, and it will be ready in the next.
         }
         None
     }

@@ -13,7 +13,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
 
 use crate::StoreError;
-use crate::migration::{SqliteSchema, migrate_postgres, migrate_sqlite, sqlite_options, subset};
+use crate::migration::{SqliteSchema, is_current, migrate_postgres, migrate_sqlite, sqlite_options, subset};
 
 /// Which database to use.
 #[derive(Clone, Debug)]
@@ -67,6 +67,24 @@ impl Store {
         }
     }
 
+    /// Opens the databases although a server may be serving them, for the few changes of which no server
+    /// keeps anything in memory. With no server running it is the same as [`open`](Self::open).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); [`StoreError::InUse`] only when the running server is an older version.
+    pub async fn open_beside(database: &Database) -> Result<Self, StoreError> {
+        match (Self::open(database).await, database) {
+            (Err(StoreError::InUse { folder }), Database::Sqlite { .. }) => {
+                let identity = folder.join(IDENTITY_FILE);
+                if !is_current(&identity, &subset("identity")).await? {
+                    return Err(StoreError::InUse { folder });
+                }
+                Self::connect_sqlite(&identity, folder.join(RECORDS_FILE), None).await
+            }
+            (opened, _) => opened,
+        }
+    }
+
     async fn open_sqlite(folder: &Path) -> Result<Self, StoreError> {
         std::fs::DirBuilder::new()
             .recursive(true)
@@ -80,9 +98,17 @@ impl Store {
             SqliteSchema { path: &identity, migrations: subset("identity") },
         ])
         .await?;
-        let writer = sqlite_pool(1).connect_with(sqlite_options(&identity)).await?;
-        let reader = sqlite_pool(READERS).connect_with(sqlite_options(&identity).read_only(true)).await?;
-        Ok(Self { pools: Pools::Sqlite { writer, reader, records }, _reserved: Some(reserved) })
+        Self::connect_sqlite(&identity, records, Some(reserved)).await
+    }
+
+    async fn connect_sqlite(
+        identity: &Path,
+        records: PathBuf,
+        reserved: Option<File>,
+    ) -> Result<Self, StoreError> {
+        let writer = sqlite_pool(1).connect_with(sqlite_options(identity)).await?;
+        let reader = sqlite_pool(READERS).connect_with(sqlite_options(identity).read_only(true)).await?;
+        Ok(Self { pools: Pools::Sqlite { writer, reader, records }, _reserved: reserved })
     }
 
     async fn open_postgres(url: &Secret) -> Result<Self, StoreError> {
@@ -154,7 +180,7 @@ fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
 }
 
 const IDENTITY_FILE: &str = "keywright.db";
-const RECORDS_FILE: &str = "records.db";
+pub(crate) const RECORDS_FILE: &str = "records.db";
 const LOCK_FILE: &str = "keywright.lock";
 const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 10;

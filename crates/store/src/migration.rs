@@ -52,6 +52,13 @@ pub(crate) async fn migrate_sqlite(schemas: &[SqliteSchema<'_>]) -> Result<(), S
     Ok(())
 }
 
+/// Whether a file has seen exactly these migrations.
+pub(crate) async fn is_current(path: &Path, known: &Migrator) -> Result<bool, StoreError> {
+    let Some(applied) = applied_on_sqlite(path).await? else { return Ok(false) };
+    refuse_newer(&file_name(path), known, &applied)?;
+    Ok(known.iter().all(|migration| applied.contains(&migration.version)))
+}
+
 /// Brings a PostgreSQL database up to date. Servers that start together take turns.
 pub(crate) async fn migrate_postgres(options: &PgConnectOptions) -> Result<(), StoreError> {
     let mut connection = PgConnection::connect_with(options).await?;

@@ -2,9 +2,10 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use keywright_protocol::KeyId;
@@ -12,7 +13,7 @@ use keywright_secret::Secret;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
 
-use crate::database::Pools;
+use crate::database::{Pools, RECORDS_FILE};
 use crate::{Database, Store};
 
 /// The variable that holds the URL of a PostgreSQL server on which databases may be made.
@@ -112,6 +113,35 @@ impl Store {
     }
 }
 
+/// Lets nobody write the records in `folder` until what it returns is dropped.
+///
+/// # Panics
+/// When there are none, or somebody else has been writing for 10 s.
+pub fn hold_records(folder: &Path) -> HeldRecords {
+    let file = folder.join(RECORDS_FILE);
+    let connection = rusqlite::Connection::open(file).expect("the records");
+    connection.busy_timeout(Duration::from_secs(10)).expect("a setting");
+    connection.execute_batch("BEGIN IMMEDIATE").expect("the write lock");
+    HeldRecords { _connection: connection }
+}
+
+/// Holds the write lock of the records.
+#[derive(Debug)]
+pub struct HeldRecords {
+    // Closed, it rolls back.
+    _connection: rusqlite::Connection,
+}
+
+/// How many callers whom nobody could prove to be anybody were refused with `code`, by the records in
+/// `folder`.
+///
+/// # Panics
+/// When there are none.
+pub fn counted_refusals(folder: &Path, code: &str) -> i64 {
+    let connection = rusqlite::Connection::open(folder.join(RECORDS_FILE)).expect("the records");
+    connection.query_row(COUNTED_REFUSALS, [code], |row| row.get(0)).expect("a sum")
+}
+
 /// Has the engine read every SQL text of the identity database without running it.
 ///
 /// # Panics
@@ -145,6 +175,8 @@ async fn command(server: &PgConnectOptions, sql: String) {
     sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.expect("PostgreSQL obeys");
     connection.close().await.expect("PostgreSQL lets go");
 }
+
+const COUNTED_REFUSALS: &str = "SELECT COALESCE(SUM(count), 0) FROM refusals WHERE code = $1";
 
 const NEWER: &str = "INSERT INTO _sqlx_migrations \
                      (version, description, success, checksum, execution_time) \

@@ -31,13 +31,13 @@ pub(crate) async fn first_claim(
     }
 }
 
-/// Makes a new code, beside the data folder or the database; the older one is void. A server on SQLite
-/// must not be running, since it alone may open its files.
+/// Makes a new code, beside the data folder or the database, whether or not a server is running on it;
+/// the older code is void.
 ///
 /// # Errors
 /// [`StartError`] when the database or the file cannot be used.
 pub async fn issue_claim(config: &Config) -> Result<ClaimNotice, StartError> {
-    let store = Arc::new(Store::open(&database(config)).await?);
+    let store = Arc::new(Store::open_beside(&database(config)).await?);
     let identity = Identity::new(Arc::clone(&store), Arc::new(SystemClock), IdentitySettings::default());
     let code = identity.issue_claim(true).await?;
     store.close().await;

@@ -17,7 +17,9 @@ pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, StartError> {
     let unusable = |path: &Path, what: &str| StartError::Tls(format!("{what} in {}", path.display()));
     let chain = CertificateDer::pem_file_iter(&files.cert)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|_| unusable(&files.cert, "no certificate"))?;
+        .ok()
+        .filter(|chain| !chain.is_empty())
+        .ok_or_else(|| unusable(&files.cert, "no certificate"))?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|_| unusable(&files.key, "no private key"))?;
     let mut config = ServerConfig::builder()
         .with_no_client_auth()

@@ -23,6 +23,11 @@ async fn a_second_process_on_the_same_folder_is_refused_and_may_come_later() {
         let refused = Store::open(&database).await.expect_err("refused");
         assert!(matches!(refused, StoreError::InUse { .. }));
         assert!(refused.to_string().contains("in use by another `keywright` process"), "{refused}");
+        let beside = Store::open_beside(&database).await.expect("for small changes");
+        let mark = MasterKeyMark { key_id: "beside".to_owned(), canary: vec![1] };
+        assert_eq!(beside.claim_master_key(&mark, NOW).await.expect("stored"), None);
+        assert_eq!(store.master_key().await.expect("read"), Some(mark));
+        beside.close().await;
         drop(store);
         Store::open(&database).await.expect("free again");
     })
