@@ -75,7 +75,7 @@ mod tests {
         };
         assert_eq!(
             filter.path(),
-            "/api/v1/requests?limit=5&since=1970-01-01T00%3A00%3A00Z&model=a+b%26limit%3D9%23x"
+            "/api/v1/requests?limit=5&since=1970-01-01T00%3A00%3A00.000Z&model=a+b%26limit%3D9%23x"
         );
         assert_eq!(usage_path(None), "/api/v1/usage");
     }

@@ -21,7 +21,7 @@ pub use environment::Environment;
 pub use instance::{NotProven, prove};
 pub use paths::{NoHome, Paths};
 pub use profile::{BadProfileName, ProfileName};
-pub use provision::{Outcome, ProvisionError, Provisioned, provision};
+pub use provision::{Outcome, ProvisionError, Provisioned, note_account_end, provision};
 pub use resolve::{Candidates, Resolved, Shadowed, Source, UnusableCredential, resolve};
 pub use server::{ChosenServer, DEFAULT_SERVER, NoServer, ServerSource, choose_server};
 pub use settings::{ProfileSettings, Settings, SettingsError};

@@ -54,11 +54,35 @@ pub async fn provision(
     }
     let outcome = if entry.temporary.is_some() { Outcome::Replaced } else { Outcome::New };
     let account = StoredTemporary::new(client.temporary().await?);
-    let expires_at = Some(account.expires_at);
+    let expires_at = account.expires_at;
     entry.temporary = Some(account);
     entry.signed_out = false;
     held.save()?;
     Ok(Provisioned { outcome, expires_at, set_aside })
+}
+
+/// Notes when the account behind `token` ends, if it is the stored temporary one: an account that was
+/// made to last must not be taken for ended when its first time is over.
+///
+/// # Errors
+/// [`ProvisionError`], except `Client`.
+pub async fn note_account_end(
+    file: &CredentialFile,
+    profile: &ProfileName,
+    client: &Client,
+    clock: Arc<dyn Clock>,
+    token: &Secret,
+    expires_at: Option<Timestamp>,
+) -> Result<(), ProvisionError> {
+    let mut held = hold(file.clone(), clock).await?;
+    let entry = held.credentials.entry_mut(profile, client.server());
+    match &mut entry.temporary {
+        Some(temporary) if temporary.token == *token => {
+            temporary.expires_at = expires_at;
+            Ok(held.save()?)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// When the credential that is there ends, if one is there.
@@ -68,7 +92,7 @@ fn usable(entry: &ServerEntry, now: Timestamp, refused: Option<&Secret>) -> Opti
     }
     let temporary = entry.temporary.as_ref()?;
     let ended = temporary.expired(now) || refused == Some(&temporary.token);
-    (!ended).then_some(Some(temporary.expires_at))
+    (!ended).then_some(temporary.expires_at)
 }
 
 /// Waits for the lock without stopping the runtime.

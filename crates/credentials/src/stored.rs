@@ -86,8 +86,9 @@ pub struct StoredTemporary {
     pub token: Secret,
     /// Whose it is.
     pub account: Account,
-    /// When the account ends.
-    pub expires_at: Timestamp,
+    /// When the account ends; absent for one that was made to last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
     #[serde(flatten)]
     unknown: Map<String, Value>,
 }
@@ -98,14 +99,14 @@ impl StoredTemporary {
         Self {
             token: issued.token,
             account: issued.account,
-            expires_at: issued.expires_at,
+            expires_at: Some(issued.expires_at),
             unknown: Map::new(),
         }
     }
 
     /// Whether the account has ended.
     pub fn expired(&self, now: Timestamp) -> bool {
-        now >= self.expires_at
+        self.expires_at.is_some_and(|end| now >= end)
     }
 }
 

@@ -34,6 +34,8 @@ pub(crate) struct TopLevel {
     capturing: Option<usize>,
     values: Vec<Option<Captured>>,
     repeated: Option<&'static str>,
+    /// Whether the grammar was broken: what follows mends nothing.
+    broken: bool,
 }
 
 #[derive(Default)]
@@ -78,11 +80,18 @@ impl TopLevel {
             capturing: None,
             values: wanted.iter().map(|_| None).collect(),
             repeated: None,
+            broken: false,
         }
     }
 
     /// Reads on.
     pub(crate) fn feed(&mut self, piece: &[u8]) -> Result<(), NotJson> {
+        let read = if self.broken { Err(NotJson) } else { self.read(piece) };
+        self.broken = read.is_err();
+        read
+    }
+
+    fn read(&mut self, piece: &[u8]) -> Result<(), NotJson> {
         let mut at = 0;
         while at < piece.len() {
             let from = at;
@@ -99,7 +108,8 @@ impl TopLevel {
 
     /// Whether the document is whole, and is an object or an array.
     pub(crate) fn finish(&self) -> Result<(), NotJson> {
-        if self.state == State::AfterValue && self.depth == 0 { Ok(()) } else { Err(NotJson) }
+        let whole = self.state == State::AfterValue && self.depth == 0;
+        if whole && !self.broken { Ok(()) } else { Err(NotJson) }
     }
 
     /// The raw value of a field; the last one where it stands several times. `None` when it is absent

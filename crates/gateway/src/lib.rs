@@ -150,9 +150,11 @@ impl Gateway {
         if route::wants_websocket(surface, &parts.headers) {
             return Err(ErrorCode::UpgradeRequired.into());
         }
-        let query_key = query_key(parts, dialect);
-        let caller =
-            authenticate(self.principals.as_ref(), &parts.headers, query_key.as_ref().map(Secret::expose));
+        let caller = async {
+            let query_key = query_key(parts, dialect)?;
+            let query_key = query_key.as_ref().map(Secret::expose);
+            authenticate(self.principals.as_ref(), &parts.headers, query_key).await
+        };
         caller.await.inspect_err(|error| {
             self.recorder.unproven(arrival.peer, error.code);
             tracing::debug!(request.id = %arrival.id, error.code = error.code.as_str(), "turned a caller away: {error}");
@@ -451,10 +453,14 @@ where
 }
 
 /// The value of `?key=`, which only gemini's clients send.
-fn query_key(parts: &Parts, dialect: Dialect) -> Option<Secret> {
-    let query = parts.uri.query().filter(|_| dialect == Dialect::Gemini)?;
-    let (_, value) = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "key")?;
-    Some(Secret::new(value))
+fn query_key(parts: &Parts, dialect: Dialect) -> Result<Option<Secret>, ApiError> {
+    let query = parts.uri.query().filter(|_| dialect == Dialect::Gemini).unwrap_or_default();
+    let mut keys = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "key");
+    match (keys.next(), keys.next()) {
+        (_, Some(_)) => Err(ApiError::new(ErrorCode::AmbiguousCredentials)
+            .because("The parameter `key` stands twice in the query.")),
+        (first, None) => Ok(first.map(|(_, value)| Secret::new(value))),
+    }
 }
 
 fn upstream_uri(path: &str, query: Option<&str>) -> Result<Uri, ApiError> {

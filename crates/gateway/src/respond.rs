@@ -140,7 +140,10 @@ fn anthropic_type(code: ErrorCode) -> &'static str {
         404 => "not_found_error",
         413 => "request_too_large",
         429 => "rate_limit_error",
-        503 => "overloaded_error",
+        // Only what passes by itself is a matter of load.
+        503 if !matches!(code, ErrorCode::ProviderNotConfigured | ErrorCode::NoProviderKey) => {
+            "overloaded_error"
+        }
         500.. => "api_error",
         _ => "invalid_request_error",
     }

@@ -91,7 +91,12 @@ impl Reported {
     pub(crate) fn settle(&self, size: &Size) -> TokenUsage {
         TokenUsage {
             input_tokens: self.input.unwrap_or(size.request_bytes / BYTES_PER_TOKEN),
-            output_tokens: self.output.unwrap_or_else(|| size.answer_tokens()),
+            output_tokens: match self.output {
+                // What was reported so far is the count of the stream's beginning.
+                Some(output) if size.unfinished => output.max(size.answer_tokens()),
+                Some(output) => output,
+                None => size.answer_tokens(),
+            },
             cache_read_tokens: self.cache_read.unwrap_or(0),
             cache_write_tokens: self.cache_write.unwrap_or(0),
             estimated: self.input.is_none() || self.output.is_none() || size.unfinished,
@@ -165,6 +170,15 @@ mod tests {
         assert_eq!(settled(&[start, delta(4), delta(9)]), usage(10, 9, 0, 0, false));
         let chunk = |output: i64| json!({"usage": {"prompt_tokens": 3, "completion_tokens": output}});
         assert_eq!(settled(&[chunk(1), chunk(2), chunk(7)]), usage(3, 7, 0, 0, false));
+    }
+
+    #[test]
+    fn a_stream_that_breaks_off_counts_at_least_what_passed() {
+        let mut reported = Reported::default();
+        reported.take(&json!({"input_tokens": 10, "output_tokens": 1}));
+        let size = Size { request_bytes: 400, response_bytes: 9_000, events: Some(70), unfinished: true };
+        assert_eq!(reported.settle(&size), usage(10, 70, 0, 0, true));
+        assert_eq!(reported.settle(&Size { events: Some(0), ..size }).output_tokens, 1);
     }
 
     #[test]

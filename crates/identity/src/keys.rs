@@ -42,7 +42,8 @@ impl Identity {
         match insertion.map_err(|error| store_failed(&error))? {
             KeyInsertion::Inserted => {
                 self.inner.cache.distrust([key.hash]);
-                Ok((token, created(key)))
+                let account_end = self.inner.store.account_end(principal.user).await;
+                Ok((token, created(key, account_end.map_err(|error| store_failed(&error))?)))
             }
             KeyInsertion::NameTaken => Err(ErrorCode::NameTaken.into()),
             KeyInsertion::TooMany => {
@@ -147,7 +148,7 @@ fn invalid_scope(why: String) -> ApiError {
     ApiError::new(ErrorCode::InvalidScope).because(why).detail("validScopes", valid)
 }
 
-fn created(key: NewToken) -> ApiKey {
+fn created(key: NewToken, account_end: Option<Timestamp>) -> ApiKey {
     ApiKey {
         key_id: key.id,
         raw: None,
@@ -155,7 +156,7 @@ fn created(key: NewToken) -> ApiKey {
         name: key.name,
         scopes: key.scopes,
         created_at: key.created_at,
-        expires_at: key.expires_at,
+        expires_at: earlier(key.expires_at, account_end),
         last_used_at: None::<Timestamp>,
         user_id: key.user,
     }
@@ -169,10 +170,15 @@ fn listed(row: KeyRow) -> ApiKey {
         name: row.name,
         scopes: row.scopes,
         created_at: row.created_at,
-        expires_at: row.expires_at,
+        expires_at: earlier(row.expires_at, row.account_expires_at),
         last_used_at: row.last_used_at,
         user_id: row.user,
     }
+}
+
+/// A key ends when its own time is over or its account's, whichever comes first.
+fn earlier(key: Option<Timestamp>, account: Option<Timestamp>) -> Option<Timestamp> {
+    key.into_iter().chain(account).min()
 }
 
 /// How many active keys an organization may have.

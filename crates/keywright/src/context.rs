@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keywright_client::{Client, ClientError, PlainText};
 use keywright_credentials::{
     Candidates, ChosenServer, CredentialFile, Credentials, Environment, Outcome, Paths, ProfileName,
-    Resolved, ServerSource, Settings, Source, choose_server, prove, provision, resolve,
+    Resolved, ServerSource, Settings, Source, choose_server, note_account_end, prove, provision, resolve,
 };
 use keywright_protocol::{Clock, ErrorCode, Exit, SystemClock, Timestamp};
 use keywright_secret::Secret;
@@ -131,6 +131,16 @@ impl Context {
             }
             other => Ok(other?),
         }
+    }
+
+    /// Notes that the account of the credential that counts has got another end.
+    pub(crate) async fn note_account_end(&self, end: Option<Timestamp>) -> Result<(), CommandError> {
+        let Some(used) = self.credential()?.filter(|used| used.source == Source::Temporary) else {
+            return Ok(());
+        };
+        let client = Client::new(&self.server.url)?;
+        let clock = Arc::clone(&self.clock);
+        Ok(note_account_end(&self.file, &self.profile, &client, clock, &used.token, end).await?)
     }
 
     async fn provision(&self, client: &Client, refused: Option<&Secret>) -> Result<Resolved, CommandError> {

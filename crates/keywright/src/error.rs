@@ -9,6 +9,9 @@ use keywright_credentials::store::FileError;
 use keywright_credentials::{NoHome, NoServer, NotProven, ProvisionError, SettingsError, UnusableCredential};
 use keywright_protocol::wire::{Failure, FailureBody};
 use keywright_protocol::{ErrorCode, Exit};
+use serde_json::Value;
+
+use crate::table::printable;
 
 /// A command failed.
 #[derive(Debug)]
@@ -81,6 +84,16 @@ impl CommandError {
     /// Why, the nearest cause first.
     pub(crate) fn causes(&self) -> &[String] {
         &self.causes
+    }
+
+    /// Facts that the server gave along; the hints may refer to them.
+    pub(crate) fn details(&self) -> impl Iterator<Item = String> {
+        self.failure.error.details.iter().map(|(name, value)| {
+            let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+            let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let values: Vec<String> = values.iter().map(text).collect();
+            format!("{name}: {}", printable(&values.join(", ")))
+        })
     }
 
     /// What to do next.

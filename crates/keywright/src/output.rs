@@ -73,6 +73,9 @@ impl Output {
         for cause in error.causes() {
             tell(&format!("  because: {cause}"));
         }
+        for detail in error.details() {
+            tell(&format!("  {detail}"));
+        }
         for hint in error.hints() {
             tell(&format!("{BOLD}next:{BOLD:#} {hint}"));
         }

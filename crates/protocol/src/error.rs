@@ -91,16 +91,16 @@ errors! {
     /// The token's time is over.
     KeyExpired "KEY_EXPIRED" 401 Expired
         "The token has expired."
-        "Make a new one with `keywright tokens create`, or sign in again.";
+        "Make a new one with `keywright tokens create`.";
     /// The token was deleted, or the account, key or session it belonged to has ended.
     KeyRevoked "KEY_REVOKED" 401 NotSignedIn
         "The token has been revoked."
-        "Make a new one with `keywright tokens create`, or sign in again.";
+        "Make a new one with `keywright tokens create`.";
     /// A key of another vendor, or a token of a kind that is not accepted here, was sent where a
     /// Keywright token belongs.
     WrongKeyKind "WRONG_KEY_KIND" 401 NotSignedIn
         "That is not a Keywright token."
-        "Send a Keywright token; your own provider key may stand beside it, or be kept with `keywright providers set`.";
+        "Send a Keywright token, which `keywright tokens create` makes; your own provider key may stand beside it.";
     /// Two different tokens, or two values in one place, were sent.
     AmbiguousCredentials "AMBIGUOUS_CREDENTIALS" 400 User
         "Several credentials were sent and it is not clear which one counts."
@@ -132,7 +132,7 @@ errors! {
     /// There is no such route, or it is not passed on to the provider.
     RouteNotSupported "ROUTE_NOT_SUPPORTED" 404 User
         "This route is not supported."
-        "See the gateway reference for the routes that pass.";
+        "See docs/guides/gateway.md for the routes that pass.";
     /// The route exists, for another method.
     MethodNotAllowed "METHOD_NOT_ALLOWED" 405 User
         "This route does not take that method."
@@ -188,7 +188,7 @@ errors! {
     /// Temporary accounts are off: the server can be reached from elsewhere, or the operator said so.
     TemporaryDisabled "TEMPORARY_DISABLED" 403 Refused
         "This server gives out no temporary accounts."
-        "Ask its operator for an API key and store it with `keywright login --api-key-file FILE`.";
+        "Ask its operator for an API key and set it as KEYWRIGHT_API_KEY.";
     /// Too many temporary accounts were made, or they made too many calls together.
     TemporaryRateLimited "TEMPORARY_RATE_LIMITED" 429 RateLimited
         "Too many requests by temporary accounts."

@@ -35,11 +35,25 @@ impl Timestamp {
 
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let text = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
-            .ok()
-            .and_then(|instant| instant.format(&Rfc3339).ok());
-        // Years beyond 9999 have no RFC 3339 form.
-        formatter.write_str(text.as_deref().unwrap_or("9999-12-31T23:59:59Z"))
+        match OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000) {
+            Ok(at) if (0..=9999).contains(&at.year()) => {
+                let (date, time) = (at.date(), at.time());
+                write!(
+                    formatter,
+                    "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z",
+                    date.year(),
+                    u8::from(date.month()),
+                    date.day(),
+                    time.hour(),
+                    time.minute(),
+                    time.second(),
+                    time.millisecond(),
+                )
+            }
+            // Other years have no RFC 3339 form.
+            _ if self.0 < 0 => formatter.write_str("0000-01-01T00:00:00.000Z"),
+            _ => formatter.write_str("9999-12-31T23:59:59.999Z"),
+        }
     }
 }
 
@@ -80,6 +94,8 @@ mod tests {
     #[test]
     fn times_are_written_in_utc_and_read_in_any_offset() {
         assert_eq!(Timestamp(1_795_000_000_123).to_string(), "2026-11-18T11:06:40.123Z");
+        assert_eq!(Timestamp(1_795_000_000_200).to_string(), "2026-11-18T11:06:40.200Z");
+        assert_eq!(Timestamp(1_795_000_000_000).to_string(), "2026-11-18T11:06:40.000Z");
         assert_eq!(Timestamp::parse("2026-11-18T12:06:40.123+01:00"), Some(Timestamp(1_795_000_000_123)));
         assert_eq!(Timestamp::parse("yesterday"), None);
     }

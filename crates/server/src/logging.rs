@@ -18,8 +18,16 @@ use crate::config::LogFormat;
 pub fn start(format: LogFormat, wanted: Option<&str>) {
     let level = wanted.and_then(|text| LevelFilter::from_str(text.trim()).ok()).unwrap_or(LevelFilter::INFO);
     let filter = filter_fn(move |metadata| {
-        let ours = metadata.target().starts_with("keywright");
-        *metadata.level() <= level && (ours || *metadata.level() <= Level::INFO)
+        let target = metadata.target();
+        let loudest = if target.starts_with("keywright") {
+            Level::TRACE
+        } else if target.starts_with("sqlx") {
+            // PostgreSQL sends notices at every start.
+            Level::WARN
+        } else {
+            Level::INFO
+        };
+        *metadata.level() <= level && *metadata.level() <= loudest
     });
     let layer = tracing_subscriber::fmt::layer().with_ansi(stderr().is_terminal()).with_writer(stderr);
     let layer = match format {

@@ -17,7 +17,7 @@ use url::Url;
 
 use crate::api::{Api, router};
 use crate::boot::{
-    ClaimNotice, StartError, check_master_key, database, first_claim, instance_secret, upstreams,
+    ClaimNotice, StartError, check_master_key, claim_file, database, first_claim, instance_secret, upstreams,
 };
 use crate::config::Config;
 use crate::demo::Demo;
@@ -88,6 +88,7 @@ impl Server {
             clock: Arc::clone(&clock),
             temporary: config.auth.temporary,
             instance,
+            claim_file: claim_file(config),
             stage: stages.clone(),
         });
         operations::metrics();

@@ -1,6 +1,6 @@
 //! Users, organizations and who is in which.
 
-use keywright_protocol::{OrganizationId, Timestamp};
+use keywright_protocol::{OrganizationId, Timestamp, UserId};
 
 use crate::engine::{transaction, values};
 use crate::mints::{MintLimits, full_until, note_mint};
@@ -58,6 +58,15 @@ impl Store {
         })
     }
 
+    /// When a user's account ends by itself; `None` for one that lasts, and for one that is not there.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn account_end(&self, user: UserId) -> Result<Option<Timestamp>, StoreError> {
+        let row: Option<(Option<i64>,)> = self.first(ACCOUNT_END, values![&user.to_string()]).await?;
+        Ok(row.and_then(|(end,)| end).map(Timestamp))
+    }
+
     /// The name of an organization.
     ///
     /// # Errors
@@ -73,6 +82,7 @@ impl Store {
 }
 
 statements! {
+    ACCOUNT_END = "SELECT expires_at FROM users WHERE id = $1";
     INSERT_TEMPORARY_USER = "INSERT INTO users (id, kind, status, administrator, created_at, expires_at) \
                              VALUES ($1, 'temporary', 'active', FALSE, $2, $3)";
     INSERT_ORGANIZATION = "INSERT INTO organizations (id, name, seq, created_at) VALUES ($1, $2, 0, $3)";

@@ -29,7 +29,7 @@ pub enum StoreError {
         known: i64,
     },
     /// Another process serves the same data folder. End that one, or choose another `data_dir`.
-    #[error("{} is in use by another `keywright` process", folder.display())]
+    #[error("{} is in use by another `keywright` process; stop that one first, or choose another `--data-dir`", folder.display())]
     InUse {
         /// The folder.
         folder: PathBuf,

@@ -36,6 +36,8 @@ pub struct KeyRow {
     pub created_at: Timestamp,
     /// Until when.
     pub expires_at: Option<Timestamp>,
+    /// When the account of its user ends, and the key with it.
+    pub account_expires_at: Option<Timestamp>,
     /// When it was last used, as far as noted.
     pub last_used_at: Option<Timestamp>,
     /// Whose it is.
@@ -94,6 +96,7 @@ struct StoredKey {
     scopes: String,
     created_at: i64,
     expires_at: Option<i64>,
+    account_expires_at: Option<i64>,
     last_used_at: Option<i64>,
     user_id: String,
 }
@@ -107,6 +110,7 @@ impl StoredKey {
             scopes: Scopes::from_stored(&self.scopes),
             created_at: Timestamp(self.created_at),
             expires_at: self.expires_at.map(Timestamp),
+            account_expires_at: self.account_expires_at.map(Timestamp),
             last_used_at: self.last_used_at.map(Timestamp),
             user: read_id(&self.user_id, "tokens.user_id")?,
         })
@@ -125,7 +129,9 @@ statements! {
                         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 WHERE \
                         (SELECT COUNT(*) FROM tokens WHERE organization_id = $6 AND kind = 'sk' \
                         AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $10)) < $12";
-    ACTIVE = "SELECT id, hint, name, scopes, created_at, expires_at, last_used_at, user_id FROM tokens \
-              WHERE organization_id = $1 AND kind = 'sk' AND revoked_at IS NULL \
-              AND (expires_at IS NULL OR expires_at > $2) ORDER BY id DESC";
+    ACTIVE = "SELECT t.id, t.hint, t.name, t.scopes, t.created_at, t.expires_at, \
+              u.expires_at AS account_expires_at, t.last_used_at, t.user_id \
+              FROM tokens t JOIN users u ON u.id = t.user_id \
+              WHERE t.organization_id = $1 AND t.kind = 'sk' AND t.revoked_at IS NULL \
+              AND (t.expires_at IS NULL OR t.expires_at > $2) ORDER BY t.id DESC";
 }

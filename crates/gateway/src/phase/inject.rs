@@ -60,7 +60,8 @@ pub(crate) fn inject(
 /// The query for the upstream: the client's, byte for byte, less the parameters that are credentials or
 /// mention a token.
 pub(crate) fn query_for_upstream(query: &str) -> String {
-    let kept = query.split('&').filter(|pair| {
+    // As it stands as well as decoded: an escape may swallow the first letter of a prefix.
+    let kept = query.split('&').filter(|pair| !mentions_token(pair.as_bytes())).filter(|pair| {
         form_urlencoded::parse(pair.as_bytes()).next().is_none_or(|(name, value)| {
             let name = name.trim_start_matches('$').to_ascii_lowercase();
             !CREDENTIAL_QUERY.contains(&name.as_str())
@@ -274,6 +275,7 @@ mod tests {
             ("%6Bey=x&a=%20+b&Key=y&a", "a=%20+b&a".to_owned()),
             ("api_key=1&access_token=2&x=1", "x=1".to_owned()),
             (&format!("debug={text}&z=%3D"), "z=%3D".to_owned()),
+            (&format!("%E{}", text.replace("sk_", "at_")), String::new()),
             ("", String::new()),
         ] {
             assert_eq!(query_for_upstream(query), kept, "{query}");

@@ -212,12 +212,17 @@ impl Relay {
         if !self.metered {
             return Reading::default();
         }
-        self.meter.settle(Size {
+        let mut reading = self.meter.settle(Size {
             request_bytes: self.call.intent.request_bytes,
             response_bytes: self.call.seen.response_bytes,
             events: None,
             unfinished,
-        })
+        });
+        if !self.call.intent.route.ends_with("/responses") {
+            // Ids of messages and completions are nothing that a later call could refer to.
+            reading.response_id = None;
+        }
+        reading
     }
 
     fn give_lease_back(&mut self) {

@@ -20,7 +20,7 @@ pub(crate) fn grant(limits: &Limits, principal: Arc<Principal>) -> Result<Permit
     if !principal.may(Scope::ModelsUse) {
         return Err(ApiError::new(ErrorCode::InsufficientScope)
             .because("The token may not use models.")
-            .detail("required", Scope::ModelsUse.as_str())
+            .detail("required", vec![Scope::ModelsUse.as_str()])
             .detail("validScopes", Scope::ALL.map(Scope::as_str).to_vec()));
     }
     if principal.temporary {
@@ -100,7 +100,7 @@ mod tests {
         let error =
             grant(&limits(9), principal(Scopes::of(&[Scope::ApiKeysManage]), false)).err().expect("refused");
         assert_eq!(error.code, ErrorCode::InsufficientScope);
-        assert_eq!(error.details["required"], "models:use");
+        assert_eq!(error.details["required"][0], "models:use");
     }
 
     #[test]

@@ -89,6 +89,7 @@ impl Routed {
                     "Your own provider key goes to {} on this path, which is not configured here.",
                     dialect.home()
                 ))
+                .next("Call `/gateway/PROVIDER/...` for a provider that is configured, or ask the operator to add it.")
             });
         }
         match catalog.native(dialect, model) {

@@ -99,7 +99,9 @@ async fn the_keys_of_a_temporary_account_die_with_it() {
         let made = bench.identity.provision_temporary(HOME).await.expect("an account");
         let caller = bench.verified(&made.token).await;
         let (key, listed) = bench.key(&caller, "for ever").await;
-        assert_eq!(listed.expires_at, None, "its own end, which a later upgrade gives back");
+        assert_eq!(listed.expires_at, Some(made.expires_at), "a key is not shown to outlive its account");
+        let listed = bench.identity.list_keys(&caller).await.expect("a list").keys;
+        assert_eq!(listed[0].expires_at, Some(made.expires_at));
         assert_eq!(bench.verified(&key).await.expires_at, Some(made.expires_at));
         bench.clock.forward_seconds(3_600);
         assert_eq!(bench.refusal(&made.token).await, Unproven::Expired);

@@ -23,6 +23,7 @@ pub(crate) enum AdminCommand {
 
 /// The one-time code.
 #[derive(Debug, Args)]
+#[command(mut_args = |argument| argument.hide_short_help(true))]
 pub(crate) struct ClaimArgs {
     /// The code; `-` reads it from standard input
     #[arg(value_parser = code, required_unless_present = "new", conflicts_with = "new")]
@@ -64,6 +65,8 @@ async fn claim(context: &Context, args: ClaimArgs) -> Result<(), CommandError> {
         _ => read_code()?,
     };
     let who = context.call("claiming", async |client| client.claim(&code).await).await?;
+    // The account lasts from now on; what is stored of it must not say otherwise.
+    context.note_account_end(who.expires_at).await?;
     context.output.data(&who, || format!("{} administers {} now.", who.account.user_id, context.server.url))
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use keywright_protocol::{Exit, SystemClock};
-use keywright_server::config::{Config, KEYS, Kind, process_environment};
+use keywright_server::config::{Config, KEYS, Key, Kind, Source, process_environment};
 use keywright_server::{Server, StartError, logging};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -127,7 +127,15 @@ fn greet(server: &Server, config: &Config, output: Output) {
         output.say(&format!("To become its administrator: keywright admin claim {code}"));
         output.say(&format!("  (the code is in {})", claim.file.display()));
     }
-    output.say("Next, in another terminal: keywright run -- claude");
+    if let Some(operations) = server.operations() {
+        output.say(&format!("Metrics are at http://{operations}/metrics"));
+    }
+    // Without a server named, the command line looks at the usual address and data folder.
+    let usual = server.address().to_string()
+        == Key::of("listen").and_then(|key| key.default).unwrap_or_default()
+        && !config.sources().iter().any(|set| set.path == "data_dir" && set.source != Source::Default);
+    let named = if usual { String::new() } else { format!("--server {url} ") };
+    output.say(&format!("Next, in another terminal: keywright {named}run -- claude"));
 }
 
 /// The signals that end a server.
@@ -161,11 +169,11 @@ impl Args for ServerSettings {
             .long("config")
             .value_name("FILE")
             .value_parser(clap::value_parser!(PathBuf))
-            .help("The settings file; see the configuration reference");
+            .help("The settings file, in TOML; see docs/guides/operations.md");
         settings().fold(command.arg(file), |command, (path, kind, doc, default)| {
             let help = match default {
-                Some(default) => format!("{doc} [default: {default}]"),
-                None => doc.to_owned(),
+                Some(default) if !default.is_empty() => format!("{doc} [default: {default}]"),
+                _ => doc.to_owned(),
             };
             let arg = Arg::new(path)
                 .long(flag(path))
@@ -222,7 +230,7 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::Switch => "BOOL",
         Kind::Duration => "DURATION",
         Kind::Size => "SIZE",
-        Kind::Count => "NUMBER",
+        Kind::Count(_) => "NUMBER",
         Kind::Word(_) => "WORD",
         Kind::Text => "TEXT",
     }

@@ -20,6 +20,8 @@ pub(super) async fn claim(
     Body(asked): Body<ClaimAdministrator>,
 ) -> Result<Reply<WhoAmI>, Refusal> {
     api.identity.claim(&principal, &Secret::new(asked.code)).await?;
+    // The code is void; a file that cannot be removed is of no use to anybody.
+    let _ = std::fs::remove_file(&api.claim_file);
     // The caller is somebody else now than it was when it asked.
     let Caller(principal) = prove(&headers, &api).await?;
     Ok(Reply(api.identity.whoami(&principal).await?))

@@ -11,6 +11,7 @@ mod reply;
 mod temporary;
 mod whoami;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -37,6 +38,8 @@ pub(crate) struct Api {
     pub(crate) temporary: bool,
     /// What proves that this server belongs to whoever can read its data folder.
     pub(crate) instance: Secret,
+    /// The file with the administrator code, gone once that is used.
+    pub(crate) claim_file: PathBuf,
     pub(crate) stage: watch::Receiver<Stage>,
 }
 

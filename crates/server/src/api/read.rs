@@ -33,6 +33,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             .await
             .map_err(|_| ApiError::new(ErrorCode::BodyTooLarge).detail("limitBytes", LONGEST))?
             .to_bytes();
+        // An array would be taken for an object, item by item.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(ErrorCode::InvalidJson.into());
+        }
         serde_json::from_slice(&bytes).map(Self).map_err(|error| {
             // The text of a syntax error has positions in it, that of a wrong field its name; neither
             // has a value that was sent.

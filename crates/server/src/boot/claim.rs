@@ -44,8 +44,13 @@ pub async fn issue_claim(config: &Config) -> Result<ClaimNotice, StartError> {
     keep(config, code.unwrap_or_else(|| Secret::new("")))
 }
 
+/// Where the code lies until it is used.
+pub(crate) fn claim_file(config: &Config) -> PathBuf {
+    config.data_dir.join("admin-claim")
+}
+
 fn keep(config: &Config, code: Secret) -> Result<ClaimNotice, StartError> {
-    let file = config.data_dir.join("admin-claim");
+    let file = claim_file(config);
     private_file::replace(&file, &code)?;
     Ok(ClaimNotice { code, file })
 }

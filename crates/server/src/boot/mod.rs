@@ -15,8 +15,8 @@ use keywright_store::{Database, StoreError};
 
 use crate::config::{self, Config};
 
-pub(crate) use claim::first_claim;
 pub use claim::{ClaimNotice, issue_claim};
+pub(crate) use claim::{claim_file, first_claim};
 pub(crate) use instance::instance_secret;
 pub(crate) use master_key::check_master_key;
 pub(crate) use upstreams::{Upstreams, upstreams};

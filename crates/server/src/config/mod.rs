@@ -287,14 +287,14 @@ impl Config {
     }
 
     fn check_providers(&self, reader: &mut Reader<'_>) {
-        let mut from_environment = Vec::new();
+        let mut spendable = Vec::new();
         for provider in &self.providers {
             if provider.name == "demo" && self.demo {
                 let place = "`providers.demo`";
                 reader.findings.problem(place, "With `demo` on, that name belongs to the built-in provider.");
             }
-            if let Source::Environment(name) = &provider.source {
-                from_environment.push(name.as_str());
+            if !provider.keys.is_empty() {
+                spendable.push(provider.name.as_str());
             }
             let hints: Vec<String> =
                 provider.keys.iter().map(|key| format!("{} ({})", key.origin, key.secret.hint())).collect();
@@ -303,10 +303,10 @@ impl Config {
             reader.note(path("base_url"), provider.base_url.as_str(), provider.source.clone());
             reader.note(path("keys"), hints.join(", "), provider.source.clone());
         }
-        if self.auth.temporary && !from_environment.is_empty() {
+        if self.auth.temporary && !spendable.is_empty() {
             reader.findings.warn(format!(
-                "Temporary accounts are on, so every program on this machine can spend the provider keys in {}.",
-                from_environment.join(", ")
+                "Temporary accounts are on, so every program on this machine can spend the provider keys of {}.",
+                spendable.join(", ")
             ));
         }
         if let Some(key) = &self.master_key {

@@ -16,7 +16,7 @@ async fn every_field_of_a_call_reads_back_from_its_beginning_to_its_end() {
         let running = serde_json::to_value(only(&reader, organization).await).expect("JSON");
         let mut expected = serde_json::json!({
             "id": begun.id,
-            "startedAt": "2026-11-18T11:06:00Z",
+            "startedAt": "2026-11-18T11:06:00.000Z",
             "userId": begun.user,
             "keyId": begun.key,
             "provider": "anthropic",
