@@ -1,6 +1,8 @@
 //! The body of an answer: one of ours, whole, or an upstream's, passing.
 
+use std::cell::RefCell;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -13,7 +15,7 @@ pub struct Answer(Inner);
 
 enum Inner {
     Whole(Option<Bytes>),
-    Passing(Box<Relay>),
+    Passing(Rc<RefCell<Relay>>),
 }
 
 impl Answer {
@@ -21,8 +23,8 @@ impl Answer {
         Self(Inner::Whole(Some(bytes).filter(|bytes| !bytes.is_empty())))
     }
 
-    pub(crate) fn passing(relay: Relay) -> Self {
-        Self(Inner::Passing(Box::new(relay)))
+    pub(crate) fn passing(relay: Rc<RefCell<Relay>>) -> Self {
+        Self(Inner::Passing(relay))
     }
 }
 
@@ -33,7 +35,7 @@ impl Body for Answer {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match &mut self.get_mut().0 {
             Inner::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Inner::Passing(relay) => Pin::new(relay.as_mut()).poll_frame(cx),
+            Inner::Passing(relay) => relay.borrow_mut().poll_frame(cx),
         }
     }
 

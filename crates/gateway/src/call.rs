@@ -32,15 +32,16 @@ pub(crate) struct Seen {
 }
 
 impl Call {
-    pub(crate) fn new(recorder: Rc<dyn Recorder>, started: Instant, intent: Intent) -> Self {
-        Self {
+    /// A call whose end can be recorded; `None` when the recorder has no place for it.
+    pub(crate) fn new(recorder: Rc<dyn Recorder>, started: Instant, intent: Intent) -> Option<Self> {
+        recorder.reserve().then(|| Self {
             recorder,
             started,
             intent: Box::new(intent),
             begun: false,
             ended: false,
             seen: Seen::default(),
-        }
+        })
     }
 
     /// Records that the call is about to be sent on.

@@ -34,6 +34,8 @@ pub(crate) struct TopLevel {
     capturing: Option<usize>,
     values: Vec<Option<Captured>>,
     repeated: Option<&'static str>,
+    /// A wanted field whose key is written in other letters: some readers do not tell them apart.
+    disguised: Option<&'static str>,
     /// Whether the grammar was broken: what follows mends nothing.
     broken: bool,
 }
@@ -80,6 +82,7 @@ impl TopLevel {
             capturing: None,
             values: wanted.iter().map(|_| None).collect(),
             repeated: None,
+            disguised: None,
             broken: false,
         }
     }
@@ -123,6 +126,19 @@ impl TopLevel {
     /// A wanted field that stands more than once in one object.
     pub(crate) fn repeated(&self) -> Option<&'static str> {
         self.repeated
+    }
+
+    /// Whether a field is there, however long its value.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.wanted
+            .iter()
+            .position(|wanted| wanted.name == name)
+            .is_some_and(|index| self.values[index].is_some())
+    }
+
+    /// A wanted field whose key differs in upper and lower case only.
+    pub(crate) fn disguised(&self) -> Option<&'static str> {
+        self.disguised
     }
 
     /// Whether the document's outermost value is an object.
@@ -258,14 +274,25 @@ impl TopLevel {
         if self.depth != self.field_depth || self.key_too_long {
             return;
         }
-        let named = |name: &[u8]| self.wanted.iter().position(|wanted| wanted.name.as_bytes() == name);
+        let named = |name: &[u8]| {
+            self.wanted.iter().position(|wanted| wanted.name.as_bytes().eq_ignore_ascii_case(name)).map(
+                |index| {
+                    let exact = self.wanted[index].name.as_bytes() == name;
+                    (index, exact)
+                },
+            )
+        };
         let index = if memchr::memchr(b'\\', &self.key).is_some() {
             let quoted = [b"\"", self.key.as_slice(), b"\""].concat();
             serde_json::from_slice::<String>(&quoted).ok().and_then(|name| named(name.as_bytes()))
         } else {
             named(&self.key)
         };
-        let Some(index) = index else { return };
+        let Some((index, exact)) = index else { return };
+        if !exact {
+            self.disguised = Some(self.wanted[index].name);
+            return;
+        }
         if self.values[index].is_some() && self.field_depth == 1 {
             self.repeated = Some(self.wanted[index].name);
         }
@@ -382,10 +409,17 @@ mod tests {
     }
 
     #[test]
+    fn a_key_in_other_letters_is_told_and_read_as_nothing() {
+        let reader = read(br#"{"MODEL":"a","strea\u004d":true}"#, 3).expect("JSON");
+        assert_eq!((reader.value("model"), reader.disguised()), (None, Some("stream")));
+        assert_eq!(read(br#"{"model":"a","x":{"MODEL":"b"}}"#, 3).expect("JSON").disguised(), None);
+    }
+
+    #[test]
     fn an_overlong_value_is_absent_and_hurts_nothing() {
         let document = format!(r#"{{"model":"{}","stream":true}}"#, "x".repeat(100));
         let reader = read(document.as_bytes(), 10).expect("JSON");
-        assert_eq!(reader.value("model"), None);
+        assert_eq!((reader.value("model"), reader.has("model"), reader.has("usage")), (None, true, false));
         assert_eq!(reader.value("stream"), Some(&b"true"[..]));
     }
 

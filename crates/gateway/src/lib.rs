@@ -22,8 +22,9 @@ mod traits;
 mod upload;
 mod usage;
 
+use std::cell::RefCell;
 use std::net::IpAddr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -93,6 +94,8 @@ pub struct Gateway {
     credentials: Rc<dyn CredentialSource>,
     recorder: Rc<dyn Recorder>,
     pool: Pool,
+    /// The answers that are passing, so that one that nobody polls is looked after.
+    passing: RefCell<Vec<Weak<RefCell<Relay>>>>,
 }
 
 impl Gateway {
@@ -105,11 +108,26 @@ impl Gateway {
         credentials: Rc<dyn CredentialSource>,
         recorder: Rc<dyn Recorder>,
     ) -> Self {
-        Self { settings, principals, credentials, recorder, pool: Pool::new(dialler) }
+        Self {
+            settings,
+            principals,
+            credentials,
+            recorder,
+            pool: Pool::new(dialler),
+            passing: RefCell::default(),
+        }
     }
 
-    /// Closes upstream connections that have been idle for long. To be called every few seconds.
-    pub fn prune(&self) {
+    /// Ends answers of revoked callers and of clients that take nothing, and closes upstream connections
+    /// that have been idle for long. To be called every half second.
+    pub fn look_after(&self) {
+        self.passing.borrow_mut().retain(|relay| {
+            let relay = relay.upgrade();
+            if let Some(relay) = &relay {
+                relay.borrow_mut().look_after();
+            }
+            relay.is_some()
+        });
         self.pool.prune();
     }
 
@@ -129,7 +147,7 @@ impl Gateway {
         let path = parts.uri.path().to_owned();
         let surface = Surface::of(&path).unwrap_or(Surface { provider: None, rest: &path });
         let dialect = surface.likely_dialect(&parts.headers);
-        match self.unproven(&arrival, surface, &parts, dialect).await {
+        match self.unproven(&arrival, surface, &parts).await {
             Ok(caller) => self.proven(&arrival, surface, parts, body, dialect, caller).await,
             Err(error) => {
                 upload::discard(body).await;
@@ -144,14 +162,13 @@ impl Gateway {
         arrival: &Arrival,
         surface: Surface<'_>,
         parts: &Parts,
-        dialect: Dialect,
     ) -> Result<Caller, ApiError> {
         inject::refuse_loop(&parts.headers, &self.settings.hop)?;
         if route::wants_websocket(surface, &parts.headers) {
             return Err(ErrorCode::UpgradeRequired.into());
         }
         let caller = async {
-            let query_key = query_key(parts, dialect)?;
+            let query_key = query_key(parts, surface)?;
             let query_key = query_key.as_ref().map(Secret::expose);
             authenticate(self.principals.as_ref(), &parts.headers, query_key).await
         };
@@ -174,11 +191,11 @@ impl Gateway {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let mut call = Call::new(
-            Rc::clone(&self.recorder),
-            arrival.started,
-            self.intent(arrival, dialect, &parts, &caller),
-        );
+        let intent = self.intent(arrival, dialect, &parts, &caller);
+        let Some(mut call) = Call::new(Rc::clone(&self.recorder), arrival.started, intent) else {
+            upload::discard(body).await;
+            return refuse(dialect, &ErrorCode::AuditUnavailable.into(), arrival.id);
+        };
         match self.admit(&mut call, surface, parts, body, caller).await {
             Ok(admitted) => self.send(call, admitted).await,
             Err(error) => conclude(call, dialect, &error).await,
@@ -211,6 +228,14 @@ impl Gateway {
         call.intent.dialect = dialect.as_str();
         call.intent.route = routed.route.label;
 
+        let permit = match permit::grant(&settings.limits, caller.principal) {
+            Ok(permit) => permit,
+            Err(error) => {
+                upload::discard(body).await;
+                return Err(error);
+            }
+        };
+
         let mut reader = route::body_reader();
         let upload = take_in(settings, &headers, body, &mut reader).await?;
         call.intent.request_bytes = i64::try_from(upload.len()).unwrap_or(i64::MAX);
@@ -223,7 +248,6 @@ impl Gateway {
         let upstream = routed.upstream(&settings.catalog, asked.model.as_deref(), caller.own.is_some())?;
         call.intent.provider = Some(upstream.name.clone());
 
-        let permit = permit::grant(&settings.limits, caller.principal)?;
         let credential = credential::choose(
             self.credentials.as_ref(),
             settings.allow_byok,
@@ -233,8 +257,7 @@ impl Gateway {
         )?;
         call.intent.credential = Some(credential.kind());
         call.intent.credential_hint = Some(credential.hint());
-        self.refuse_foreign_objects(&permit, &credential, &routed, asked.previous_response_id.as_deref())
-            .await?;
+        self.refuse_foreign_objects(&permit, &credential, &routed, &asked).await?;
 
         inject::inject(&mut headers, &permit, &credential, &upstream, dialect, &settings.hop);
         let uri = upstream_uri(&upstream.path_of(dialect, &routed.path), uri.query())?;
@@ -256,7 +279,7 @@ impl Gateway {
         // Asked for before the flag is looked at, so that no revocation falls between.
         let died = permit.principal.liveness.died();
         // Revoked between the check and now: nothing has left yet.
-        if let Err(error) = permit.stands() {
+        if let Err(error) = permit.stands().and_then(|()| permit.has_time(self.settings.clock.now())) {
             return conclude(call, dialect, &error).await;
         }
         let timeout = self.settings.first_byte_timeout;
@@ -279,18 +302,21 @@ impl Gateway {
         response: Response<Incoming>,
         lease: Lease,
     ) -> Response<Answer> {
-        let Terms { metered, dialect, permit, credential, .. } = terms;
+        let Terms { metered, dialect, permit, credential, upstream } = terms;
         let (mut head, body) = response.into_parts();
+        // The upstream's own words for the status are in there, and whatever else hyper knows.
+        head.extensions.clear();
         forward::clean_head(&mut head.headers);
         mask_headers(&mut head.headers, credential.secret());
         call.seen.status = Some(head.status.as_u16());
         call.seen.upstream_request_id = upstream_request_id(&head.headers);
         respond::protect(&mut head.headers, call.intent.id);
         let failed = head.status.is_client_error() || head.status.is_server_error();
-        let good_end = if failed { OutcomeKind::UpstreamError } else { OutcomeKind::Succeeded };
+        let good_end = OutcomeKind::Succeeded;
 
-        if failed && announced_length(&head.headers).is_none_or(|length| length <= LONGEST_SEARCHED) {
-            return self.pass_error(call, &credential, dialect, head, body, lease).await;
+        if failed {
+            let terms = Terms { metered, dialect, permit, credential, upstream };
+            return self.pass_error(call, &terms, head, body, lease).await;
         }
         if body.is_end_stream() {
             lease.give_back();
@@ -304,20 +330,15 @@ impl Gateway {
                 _ => refuse(dialect, &ErrorCode::AuditUnavailable.into(), call.intent.id),
             };
         }
-        let meter = match (metered && !failed, is_event_stream(&head.headers)) {
+        let meter = match (metered, is_event_stream(&head.headers)) {
             (false, false) => Meter::Off,
             (false, true) | (true, true) => Meter::events(),
             (true, false) => Meter::document(),
         };
-        let watch = Watch {
-            meter,
-            metered: metered && !failed,
-            dialect,
-            permit,
-            idle_timeout: self.settings.idle_timeout,
-            good_end,
-        };
-        let relay = Relay::new(body, lease, call, watch);
+        let watch =
+            Watch { meter, metered, dialect, permit, idle_timeout: self.settings.idle_timeout, good_end };
+        let relay = Rc::new(RefCell::new(Relay::new(body, lease, call, watch)));
+        self.passing.borrow_mut().push(Rc::downgrade(&relay));
         Response::from_parts(head, Answer::passing(relay))
     }
 
@@ -325,14 +346,23 @@ impl Gateway {
     async fn pass_error(
         &self,
         mut call: Call,
-        credential: &Credential,
-        dialect: Dialect,
+        terms: &Terms,
         mut head: http::response::Parts,
         body: Incoming,
         lease: Lease,
     ) -> Response<Answer> {
+        let Terms { dialect, ref permit, ref credential, .. } = *terms;
+        let died = permit.principal.liveness.died();
+        if let Err(error) = permit.stands() {
+            return conclude(call, dialect, &error).await;
+        }
         let reading = Limited::new(body, LONGEST_ERROR).collect();
-        let Ok(Ok(body)) = tokio::time::timeout(self.settings.idle_timeout, reading).await else {
+        let read = tokio::select! {
+            biased;
+            read = tokio::time::timeout(ERROR_TIME, reading) => read,
+            () = died => return conclude(call, dialect, &ErrorCode::KeyRevoked.into()).await,
+        };
+        let Ok(Ok(body)) = read else {
             return conclude(call, dialect, &ErrorCode::UpstreamReset.into()).await;
         };
         lease.give_back();
@@ -354,14 +384,21 @@ impl Gateway {
         permit: &Permit,
         credential: &Credential,
         routed: &route::Routed,
-        previous_response_id: Option<&str>,
+        asked: &route::Asked,
     ) -> Result<(), ApiError> {
         if matches!(credential, Credential::Byok(_)) {
             return Ok(());
         }
+        if let Some(field) = asked.shared_object {
+            return Err(ApiError::new(ErrorCode::NotFound)
+                .because(format!(
+                    "`{field}` names an object of the provider account, which all callers share."
+                ))
+                .next("Leave it out, or send your own provider key beside the Keywright token."));
+        }
         let in_path = routed.subject.as_deref().filter(|_| routed.route.handling == Handling::Object);
         let organization = permit.principal.organization;
-        for id in [in_path, previous_response_id].into_iter().flatten() {
+        for id in [in_path, asked.previous_response_id.as_deref()].into_iter().flatten() {
             if !self.principals.owns_response(organization, id).await {
                 return Err(ApiError::new(ErrorCode::NotFound)
                     .because("There is no such response in this organization.")
@@ -447,14 +484,13 @@ where
     Upload::take_in(headers, body, settings.max_body, &settings.buffers, |piece| {
         // Whether the document is whole is asked when all of it is there.
         let _ = reader.feed(piece);
-        Ok(())
     })
     .await
 }
 
-/// The value of `?key=`, which only gemini's clients send.
-fn query_key(parts: &Parts, dialect: Dialect) -> Result<Option<Secret>, ApiError> {
-    let query = parts.uri.query().filter(|_| dialect == Dialect::Gemini).unwrap_or_default();
+/// The value of `?key=`, on gemini's paths only.
+fn query_key(parts: &Parts, surface: Surface<'_>) -> Result<Option<Secret>, ApiError> {
+    let query = parts.uri.query().filter(|_| surface.is_gemini_path()).unwrap_or_default();
     let mut keys = url::form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == "key");
     match (keys.next(), keys.next()) {
         (_, Some(_)) => Err(ApiError::new(ErrorCode::AmbiguousCredentials)
@@ -474,10 +510,6 @@ fn upstream_uri(path: &str, query: Option<&str>) -> Result<Uri, ApiError> {
 
 fn is_event_stream(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
-}
-
-fn announced_length(headers: &HeaderMap) -> Option<usize> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn upstream_request_id(headers: &HeaderMap) -> Option<String> {
@@ -516,9 +548,9 @@ fn masked(body: Bytes, secret: &Secret) -> Bytes {
     Bytes::from(clean)
 }
 
-/// An error body up to this length is searched for the provider key.
-const LONGEST_SEARCHED: usize = 64 * 1024;
-/// An error body without a length is read up to here.
+/// An error body longer than this is none that a client could use.
 const LONGEST_ERROR: usize = 1024 * 1024;
+/// How long an error body may take.
+const ERROR_TIME: Duration = Duration::from_secs(30);
 /// Shorter than any provider's key: a test's or an empty one, which would mask ordinary text.
 const SHORTEST_MASKED: usize = 8;

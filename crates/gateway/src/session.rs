@@ -3,6 +3,7 @@
 
 use http::HeaderMap;
 use http::header::USER_AGENT;
+use keywright_secret::mentions_token;
 use serde::Deserialize;
 
 /// The program that sent these headers, from a fixed list.
@@ -29,6 +30,7 @@ pub(crate) fn session_id(
         .or_else(|| serde_json::from_slice(prompt_cache_key?).ok())
         .map(|session| session.trim().to_owned())
         .filter(|session| !session.is_empty() && session.len() <= LONGEST && !session.contains('\0'))
+        .filter(|session| !mentions_token(session.as_bytes()))
 }
 
 /// Claude Code's `metadata.user_id`: JSON in a string, or in older versions `..._session_<uuid>`.

@@ -25,6 +25,11 @@ impl<'p> Surface<'p> {
         native.then_some(Self { provider: None, rest: path })
     }
 
+    /// Whether the path can only be gemini's, whatever the headers say.
+    pub(crate) fn is_gemini_path(&self) -> bool {
+        self.rest.starts_with("/v1beta/") || self.rest.starts_with("/v1/models/") && self.rest.contains(':')
+    }
+
     /// The dialect in which to answer when the route does not tell: by the provider's name, the form
     /// of the path, or the headers that the vendors' clients send.
     pub(crate) fn likely_dialect(&self, headers: &HeaderMap) -> Dialect {
@@ -34,8 +39,7 @@ impl<'p> Surface<'p> {
         named.unwrap_or_else(|| {
             if self.rest.starts_with("/v1/messages") || headers.contains_key("anthropic-version") {
                 Dialect::Anthropic
-            } else if self.rest.starts_with("/v1beta/")
-                || self.rest.starts_with("/v1/models/") && self.rest.contains(':')
+            } else if self.is_gemini_path()
                 || headers.contains_key("x-goog-api-key")
                 || headers.contains_key("x-goog-api-client")
             {

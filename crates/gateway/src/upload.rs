@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
@@ -28,11 +28,8 @@ impl BufferBudget {
         Self { used: Arc::default(), limit }
     }
 
-    fn take(&self, bytes: usize) -> Option<Share> {
-        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
-        let share = Share { budget: self.clone(), bytes };
-        // A share that goes too far is given back when it is dropped here.
-        (before + bytes <= self.limit).then_some(share)
+    fn share(&self) -> Share {
+        Share { budget: self.clone(), bytes: 0 }
     }
 }
 
@@ -43,6 +40,19 @@ struct Share {
     bytes: usize,
 }
 
+impl Share {
+    /// Takes so many bytes more; `false`, and nothing taken, when there are not so many left.
+    fn grow(&mut self, bytes: usize) -> bool {
+        let before = self.budget.used.fetch_add(bytes, Ordering::Relaxed);
+        if before + bytes > self.budget.limit {
+            self.budget.used.fetch_sub(bytes, Ordering::Relaxed);
+            return false;
+        }
+        self.bytes += bytes;
+        true
+    }
+}
+
 impl Drop for Share {
     fn drop(&mut self) {
         self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
@@ -50,11 +60,13 @@ impl Drop for Share {
 }
 
 /// A whole request body.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Upload {
     frames: VecDeque<Bytes>,
+    /// Small frames, gathered: each frame by itself would hold far more memory than its bytes.
+    block: BytesMut,
     left: u64,
-    shares: Vec<Share>,
+    share: Share,
 }
 
 impl Upload {
@@ -64,33 +76,72 @@ impl Upload {
         mut body: B,
         limit: usize,
         budget: &BufferBudget,
-        mut read: impl FnMut(&[u8]) -> Result<(), ApiError>,
+        read: impl FnMut(&[u8]),
     ) -> Result<Self, ApiError> {
-        let too_large = || ApiError::new(ErrorCode::BodyTooLarge).detail("limitBytes", limit);
         let announced = announced_length(headers);
-        if announced.is_some_and(|length| length > limit as u64) {
+        let taken = if announced.is_some_and(|length| length > limit as u64) {
+            Err(too_large(limit))
+        } else {
+            let gathering = Self::gather(&mut body, announced, limit, budget, read);
+            tokio::time::timeout(LONGEST_UPLOAD, gathering).await.unwrap_or_else(|_| Err(stalled()))
+        };
+        if let Err(error) = &taken
+            && matches!(error.code, ErrorCode::BodyTooLarge | ErrorCode::BuffersFull)
+        {
             discard(body).await;
-            return Err(too_large());
         }
-        let mut upload = Self::default();
+        taken
+    }
+
+    async fn gather<B: Body<Data = Bytes> + Unpin>(
+        body: &mut B,
+        announced: Option<u64>,
+        limit: usize,
+        budget: &BufferBudget,
+        mut read: impl FnMut(&[u8]),
+    ) -> Result<Self, ApiError> {
+        let mut upload =
+            Self { frames: VecDeque::new(), block: BytesMut::new(), left: 0, share: budget.share() };
         while let Some(frame) = tokio::time::timeout(STALL, body.frame()).await.map_err(|_| stalled())? {
             let Ok(data) = frame.map_err(|_| broken_off())?.into_data() else { continue };
             if upload.left + data.len() as u64 > limit as u64 {
-                drop(upload);
-                discard(body).await;
-                return Err(too_large());
+                return Err(too_large(limit));
             }
-            let Some(share) = budget.take(data.len()) else {
-                drop(upload);
-                discard(body).await;
-                return Err(ApiError::new(ErrorCode::BuffersFull).retry_in(1));
-            };
-            read(&data)?;
+            read(&data);
             upload.left += data.len() as u64;
-            upload.frames.push_back(data);
-            upload.shares.push(share);
+            // One that is the whole body is not worth a copy.
+            let whole = announced == Some(data.len() as u64);
+            if !upload.keep(data, whole) {
+                return Err(ApiError::new(ErrorCode::BuffersFull).retry_in(1));
+            }
         }
+        upload.close_block();
         Ok(upload)
+    }
+
+    /// Keeps a frame; `false` when the budget has no room for it.
+    fn keep(&mut self, data: Bytes, whole: bool) -> bool {
+        if whole || data.len() >= BLOCK / 4 {
+            self.close_block();
+            let room = self.share.grow(data.len());
+            self.frames.push_back(data);
+            return room;
+        }
+        if self.block.capacity() - self.block.len() < data.len() {
+            self.close_block();
+            if !self.share.grow(BLOCK) {
+                return false;
+            }
+            self.block = BytesMut::with_capacity(BLOCK);
+        }
+        self.block.extend_from_slice(&data);
+        true
+    }
+
+    fn close_block(&mut self) {
+        if !self.block.is_empty() {
+            self.frames.push_back(std::mem::take(&mut self.block).freeze());
+        }
     }
 
     /// How many bytes are in it.
@@ -143,6 +194,10 @@ fn announced_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
+fn too_large(limit: usize) -> ApiError {
+    ApiError::new(ErrorCode::BodyTooLarge).detail("limitBytes", limit)
+}
+
 fn stalled() -> ApiError {
     ApiError::new(ErrorCode::InvalidRequest)
         .because("The request body stopped coming.")
@@ -156,6 +211,10 @@ fn broken_off() -> ApiError {
 }
 
 const STALL: Duration = Duration::from_secs(30);
+/// However steadily it trickles.
+const LONGEST_UPLOAD: Duration = Duration::from_secs(600);
+/// Small frames are gathered into blocks of this size.
+const BLOCK: usize = 64 * 1024;
 const MOST_DISCARDED: usize = 64 * 1024 * 1024;
 const DISCARD_TIME: Duration = Duration::from_secs(2);
 
@@ -182,15 +241,15 @@ mod tests {
         limit: usize,
         budget: &BufferBudget,
     ) -> Result<Upload, ErrorCode> {
-        Upload::take_in(&HeaderMap::new(), body, limit, budget, |_| Ok(())).await.map_err(|error| error.code)
+        Upload::take_in(&HeaderMap::new(), body, limit, budget, |_| ()).await.map_err(|error| error.code)
     }
 
     #[tokio::test]
     async fn a_body_passes_frame_by_frame_and_gives_its_memory_back() {
-        let budget = BufferBudget::new(1000);
+        let budget = BufferBudget::new(BLOCK);
         let upload = take_in(pieces(3, 100), 300, &budget).await.expect("fits");
         assert_eq!((upload.len(), upload.size_hint().exact()), (300, Some(300)));
-        assert_eq!(budget.used.load(Ordering::Relaxed), 300);
+        assert_eq!(budget.used.load(Ordering::Relaxed), BLOCK);
         let whole = upload.collect().await.expect("infallible").to_bytes();
         assert_eq!(whole.len(), 300);
         assert_eq!(budget.used.load(Ordering::Relaxed), 0);
@@ -198,23 +257,42 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_over_the_limit_is_refused_with_and_without_a_length() {
-        let budget = BufferBudget::new(1000);
+        let budget = BufferBudget::new(1_000_000);
         assert_eq!(take_in(pieces(4, 100), 399, &budget).await.err(), Some(ErrorCode::BodyTooLarge));
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_LENGTH, http::HeaderValue::from_static("400"));
         let body = Full::new(Bytes::from_static(b"short"));
-        let outcome = Upload::take_in(&headers, body, 399, &budget, |_| Ok(())).await;
+        let outcome = Upload::take_in(&headers, body, 399, &budget, |_| ()).await;
         assert_eq!(outcome.err().map(|error| error.code), Some(ErrorCode::BodyTooLarge));
         assert_eq!(budget.used.load(Ordering::Relaxed), 0);
     }
 
     #[tokio::test]
     async fn all_bodies_together_are_bounded() {
-        let budget = BufferBudget::new(250);
-        let first = take_in(pieces(2, 100), 1000, &budget).await.expect("fits");
-        assert_eq!(take_in(pieces(1, 100), 1000, &budget).await.err(), Some(ErrorCode::BuffersFull));
+        let budget = BufferBudget::new(5 * BLOCK / 2);
+        let first = take_in(pieces(2, BLOCK), 1_000_000, &budget).await.expect("fits");
+        assert_eq!(take_in(pieces(1, BLOCK), 1_000_000, &budget).await.err(), Some(ErrorCode::BuffersFull));
         drop(first);
-        assert!(take_in(pieces(1, 100), 1000, &budget).await.is_ok());
+        assert!(take_in(pieces(1, BLOCK), 1_000_000, &budget).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn tiny_frames_take_no_more_memory_than_their_bytes() {
+        let budget = BufferBudget::new(1_000_000);
+        let upload = take_in(pieces(100_000, 1), 1_000_000, &budget).await.expect("fits");
+        assert_eq!((upload.frames.len(), upload.len()), (2, 100_000));
+        assert_eq!(budget.used.load(Ordering::Relaxed), 2 * BLOCK);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_trickles_for_ever_is_given_up() {
+        let ticks = futures_util::stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            Some((Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"x"))), ()))
+        });
+        let body = StreamBody::new(Box::pin(ticks));
+        let outcome = take_in(body, 1000, &BufferBudget::new(1_000_000)).await;
+        assert_eq!(outcome.err(), Some(ErrorCode::InvalidRequest));
     }
 
     #[tokio::test(start_paused = true)]

@@ -53,6 +53,34 @@ pub const CREDENTIAL_HEADERS: &[&str] = &[
     "cookie",
 ];
 
+/// Whether a client's header never goes upstream: one of the lists, or one whose name says that it is a
+/// credential, or that it steers where a proxy behind the provider's address sends the key.
+pub fn is_withheld(name: &str) -> bool {
+    PLATFORM_HEADERS.contains(&name)
+        || CREDENTIAL_HEADERS.contains(&name)
+        || FORWARDING_HEADERS.contains(&name)
+        || WITHHELD_ENDINGS.iter().any(|ending| name.ends_with(ending))
+        || WITHHELD_PARTS.iter().any(|part| name.contains(part))
+}
+
+const WITHHELD_ENDINGS: &[&str] = &[
+    "-api-key",
+    "-apikey",
+    "-auth",
+    "-authorization",
+    "-access-token",
+    "-auth-token",
+    "-secret",
+    "-password",
+    "-host",
+    "-base-url",
+    "-target-url",
+    "-upstream-url",
+    "-endpoint",
+];
+
+const WITHHELD_PARTS: &[&str] = &["method-override", "x-keywright-"];
+
 /// Query parameters that some provider reads as a credential.
 pub const CREDENTIAL_QUERY: &[&str] = &[
     "key",
@@ -133,6 +161,13 @@ const UNSAFE_RESPONSE: &[&str] = &[
     "x-frame-options",
     "service-worker-allowed",
     "sourcemap",
+    "x-accel-redirect",
+    "x-accel-buffering",
+    "x-accel-charset",
+    "x-accel-expires",
+    "x-accel-limit-rate",
+    "x-sendfile",
+    "x-lighttpd-send-file",
     "origin-agent-cluster",
     "cross-origin-opener-policy",
     "cross-origin-embedder-policy",
@@ -151,6 +186,40 @@ mod tests {
     fn every_header_in_which_a_provider_wants_its_key_is_stripped_from_clients() {
         for provider in PROVIDERS {
             assert!(CREDENTIAL_HEADERS.contains(&provider.key_header.name()), "{}", provider.id);
+        }
+    }
+
+    #[test]
+    fn headers_of_other_gateways_that_carry_or_steer_a_key_are_withheld_and_others_pass() {
+        for withheld in [
+            "x-portkey-custom-host",
+            "helicone-target-url",
+            "x-portkey-api-key",
+            "x-litellm-api-key",
+            "helicone-auth",
+            "cf-aig-authorization",
+            "x-http-method-override",
+            "authorization",
+            "x-forwarded-host",
+            "x-keywright-token",
+        ] {
+            assert!(is_withheld(withheld), "{withheld}");
+        }
+        for passed in [
+            "anthropic-beta",
+            "anthropic-version",
+            "x-stainless-os",
+            "session_id",
+            "x-app",
+            "originator",
+            "content-type",
+            "x-claude-code-session-id",
+            "openai-beta",
+            "x-codex-turn-metadata",
+            "x-client-request-id",
+            "user-agent",
+        ] {
+            assert!(!is_withheld(passed), "{passed}");
         }
     }
 

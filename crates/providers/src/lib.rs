@@ -10,7 +10,7 @@ mod table;
 
 pub use carriers::{
     CREDENTIAL_HEADERS, CREDENTIAL_QUERY, FORWARDING_HEADERS, HOP_BY_HOP, KeyHeader, PLATFORM_HEADERS,
-    is_unsafe_response_header,
+    is_unsafe_response_header, is_withheld,
 };
 pub use dialect::Dialect;
 pub use routes::{Handling, Matched, ROUTES, Route, match_route, methods_of};

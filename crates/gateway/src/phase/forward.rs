@@ -10,9 +10,10 @@ use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use keywright_dial::DialError;
 use keywright_protocol::ErrorCode;
-use keywright_providers::{HOP_BY_HOP, is_unsafe_response_header};
+use keywright_providers::is_unsafe_response_header;
 
 use crate::catalog::Upstream;
+use crate::phase::inject::remove_connection_headers;
 use crate::phase::permit::Permit;
 use crate::pool::{Lease, Pool};
 use crate::upload::Upload;
@@ -61,9 +62,7 @@ pub(crate) fn clean_head(headers: &mut HeaderMap) {
     for name in unsafe_names {
         headers.remove(name);
     }
-    for name in HOP_BY_HOP {
-        headers.remove(*name);
-    }
+    remove_connection_headers(headers);
 }
 
 fn code_of(error: &DialError, upstream: &Upstream) -> ErrorCode {

@@ -6,10 +6,7 @@
 use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, EXPECT, HOST};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use keywright_protocol::ErrorCode;
-use keywright_providers::{
-    CREDENTIAL_HEADERS, CREDENTIAL_QUERY, Dialect, FORWARDING_HEADERS, HOP_BY_HOP, KeyHeader,
-    PLATFORM_HEADERS,
-};
+use keywright_providers::{CREDENTIAL_QUERY, Dialect, HOP_BY_HOP, KeyHeader, is_withheld};
 use keywright_secret::mentions_token;
 use memchr::memmem;
 use url::form_urlencoded;
@@ -35,13 +32,10 @@ pub(crate) fn inject(
         Credential::Byok(_) => take_account_selectors(headers),
         Credential::Central(_) => Vec::new(),
     };
-    for name in [PLATFORM_HEADERS, CREDENTIAL_HEADERS, FORWARDING_HEADERS].into_iter().flatten() {
-        headers.remove(*name);
-    }
     for name in [HOST, CONTENT_LENGTH, EXPECT] {
         headers.remove(name);
     }
-    remove_mentions_of_tokens(headers);
+    remove_withheld(headers);
     headers.insert(HOST, upstream.authority.clone());
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.append(HOP_HEADER, hop.clone());
@@ -62,7 +56,8 @@ pub(crate) fn inject(
 pub(crate) fn query_for_upstream(query: &str) -> String {
     // As it stands as well as decoded: an escape may swallow the first letter of a prefix.
     let kept = query.split('&').filter(|pair| !mentions_token(pair.as_bytes())).filter(|pair| {
-        form_urlencoded::parse(pair.as_bytes()).next().is_none_or(|(name, value)| {
+        // Some readers part parameters at semicolons as well.
+        pair.split(';').flat_map(|part| form_urlencoded::parse(part.as_bytes())).all(|(name, value)| {
             let name = name.trim_start_matches('$').to_ascii_lowercase();
             !CREDENTIAL_QUERY.contains(&name.as_str())
                 && !mentions_token(name.as_bytes())
@@ -81,9 +76,9 @@ pub(crate) fn refuse_loop(headers: &HeaderMap, hop: &HeaderValue) -> Result<(), 
     }
 }
 
-/// Removes what belongs to the client's connection, and what its `Connection` header names. The key is
+/// Removes what belongs to the connection, and what its `Connection` header names. The key is
 /// put in after this, so naming its header there takes nothing away.
-fn remove_connection_headers(headers: &mut HeaderMap) {
+pub(crate) fn remove_connection_headers(headers: &mut HeaderMap) {
     let named: Vec<HeaderName> = headers
         .get_all(CONNECTION)
         .iter()
@@ -108,15 +103,18 @@ fn take_account_selectors(headers: &mut HeaderMap) -> Vec<(HeaderName, HeaderVal
         .collect()
 }
 
-fn remove_mentions_of_tokens(headers: &mut HeaderMap) {
-    let mentioning: Vec<HeaderName> = headers
+/// Removes what could be a credential by its name or by what stands in it.
+fn remove_withheld(headers: &mut HeaderMap) {
+    let withheld: Vec<HeaderName> = headers
         .iter()
-        .filter(|(_, value)| {
-            memmem::find(value.as_bytes(), b"_kw_").is_some() && mentions_token(value.as_bytes())
+        .filter(|(name, value)| {
+            let named = is_withheld(name.as_str()) && **name != HOP_HEADER;
+            let mentioned = memmem::find(value.as_bytes(), b"_kw_").is_some();
+            named || mentioned && mentions_token(value.as_bytes())
         })
         .map(|(name, _)| name.clone())
         .collect();
-    for name in mentioning {
+    for name in withheld {
         headers.remove(name);
     }
 }
@@ -135,6 +133,7 @@ mod tests {
 
     use keywright_dial::Reach;
     use keywright_protocol::{KeyId, Liveness, OrganizationId, Principal, Scopes, UserId};
+    use keywright_providers::CREDENTIAL_HEADERS;
     use keywright_secret::{PlatformToken, Secret, TokenKind};
     use proptest::prelude::*;
 
@@ -274,6 +273,7 @@ mod tests {
             ("alt=sse&key=AIza", "alt=sse".to_owned()),
             ("%6Bey=x&a=%20+b&Key=y&a", "a=%20+b&a".to_owned()),
             ("api_key=1&access_token=2&x=1", "x=1".to_owned()),
+            ("b=1;key=AIza&c=1;d=2", "c=1;d=2".to_owned()),
             (&format!("debug={text}&z=%3D"), "z=%3D".to_owned()),
             (&format!("%E{}", text.replace("sk_", "at_")), String::new()),
             ("", String::new()),

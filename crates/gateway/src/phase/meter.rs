@@ -14,7 +14,7 @@ use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use keywright_protocol::record::OutcomeKind;
 use keywright_protocol::{ApiError, ErrorCode};
-use keywright_providers::{Dialect, is_unsafe_response_header};
+use keywright_providers::Dialect;
 use tokio::sync::futures::OwnedNotified;
 use tokio::time::{Instant, Sleep, Timeout, timeout};
 
@@ -28,7 +28,8 @@ use crate::usage::Size;
 
 /// An answer on its way down.
 pub(crate) struct Relay {
-    upstream: Incoming,
+    /// Gone once nothing more is wanted of it; dropped unread it closes its connection.
+    upstream: Option<Incoming>,
     lease: Option<Lease>,
     call: Call,
     meter: Meter,
@@ -39,6 +40,8 @@ pub(crate) struct Relay {
     silence: Pin<Box<Sleep>>,
     idle_timeout: Duration,
     last_heard: Instant,
+    /// Since when a frame has been waiting for the client to take it.
+    offered_at: Option<Instant>,
     /// Bytes still to come, when the upstream said how many there are.
     left: Option<u64>,
     /// How the call ended, if it ends well.
@@ -82,8 +85,9 @@ impl Relay {
         let Watch { meter, metered, dialect, permit, idle_timeout, good_end } = watch;
         Self {
             left: upstream.size_hint().exact(),
-            upstream,
+            upstream: Some(upstream),
             lease: Some(lease),
+            offered_at: None,
             call,
             meter,
             metered,
@@ -103,7 +107,7 @@ impl Relay {
             self.cut(OutcomeKind::Revoked, ErrorCode::KeyRevoked);
             return Poll::Ready(None);
         }
-        match Pin::new(&mut self.upstream).poll_frame(cx) {
+        match self.poll_upstream(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 self.last_heard = Instant::now();
                 Poll::Ready(self.take(frame))
@@ -111,6 +115,7 @@ impl Relay {
             Poll::Ready(Some(Err(_))) => {
                 // Agents retry a stream that breaks; an event of ours, or a clean end, would pass for more.
                 self.end(OutcomeKind::Cut, Some(ErrorCode::UpstreamReset));
+                self.hang_up();
                 self.state = State::Breaking { event: None, flushed: false };
                 Poll::Ready(None)
             }
@@ -127,21 +132,17 @@ impl Relay {
         }
     }
 
-    /// Passes on what comes after the end is recorded: usually nothing but the end of the body.
+    /// Passes on what comes after the end is recorded, for a short while: usually nothing but the end of
+    /// the body.
     fn poll_draining(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
-        match Pin::new(&mut self.upstream).poll_frame(cx) {
-            Poll::Ready(Some(Ok(frame))) => {
-                self.last_heard = Instant::now();
-                return Poll::Ready(frame.into_data().ok().map(Frame::data));
-            }
-            Poll::Ready(Some(Err(_))) => self.state = State::Breaking { event: None, flushed: false },
-            Poll::Ready(None) => {
+        if self.permit.stands().is_err() || self.silence.as_mut().poll(cx).is_ready() {
+            self.hang_up();
+        }
+        match ready!(self.poll_upstream(cx)) {
+            Some(Ok(frame)) => return Poll::Ready(frame.into_data().ok().map(Frame::data)),
+            Some(Err(_)) => self.state = State::Breaking { event: None, flushed: false },
+            None => {
                 self.give_lease_back();
-                self.state = State::Done;
-            }
-            Poll::Pending => {
-                // All is said; an upstream that does not hang up is left alone.
-                ready!(self.poll_silence(cx));
                 self.state = State::Done;
             }
         }
@@ -162,10 +163,8 @@ impl Relay {
 
     /// Looks at a frame; what of it may pass now.
     fn take(&mut self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
-        let mut data = match frame.into_data() {
-            Ok(data) => data,
-            Err(frame) => return clean_trailers(frame),
-        };
+        // Trailers are dropped: no model API has any, and they could carry what headers may not.
+        let mut data = frame.into_data().ok()?;
         self.call.pass(data.len());
         let terminal = self.meter.feed(&data);
         if let Some(left) = &mut self.left {
@@ -191,6 +190,7 @@ impl Relay {
     /// Ends the answer here, and says so where a client can read it.
     fn cut(&mut self, kind: OutcomeKind, code: ErrorCode) {
         self.end(kind, Some(code));
+        self.hang_up();
         self.break_with(code);
     }
 
@@ -225,6 +225,37 @@ impl Relay {
         reading
     }
 
+    /// Looks after an answer that nobody polls: a client that takes nothing keeps neither a revoked call
+    /// nor an upstream alive. To be called every half second or so.
+    pub(crate) fn look_after(&mut self) {
+        let stalled = self.offered_at.is_some_and(|since| since.elapsed() >= LONGEST_STALL);
+        match self.state {
+            State::Flowing if self.permit.stands().is_err() => {
+                self.cut(OutcomeKind::Revoked, ErrorCode::KeyRevoked)
+            }
+            State::Flowing if stalled => {
+                self.end(OutcomeKind::ClientAborted, None);
+                self.hang_up();
+                self.state = State::Breaking { event: None, flushed: false };
+            }
+            State::Draining if stalled || self.permit.stands().is_err() => self.hang_up(),
+            _ => {}
+        }
+    }
+
+    fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut self.upstream {
+            Some(upstream) => Pin::new(upstream).poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    /// Ends the upstream's part before its end.
+    fn hang_up(&mut self) {
+        self.upstream = None;
+        self.lease = None;
+    }
+
     fn give_lease_back(&mut self) {
         if let Some(lease) = self.lease.take() {
             lease.give_back();
@@ -232,12 +263,16 @@ impl Relay {
     }
 }
 
-impl Body for Relay {
-    type Data = Bytes;
-    type Error = Broken;
+impl Relay {
+    /// As [`Body::poll_frame`].
+    pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let polled = self.poll_state(cx);
+        self.offered_at = matches!(polled, Poll::Ready(Some(Ok(_)))).then(Instant::now);
+        polled
+    }
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let this = self.get_mut();
+    fn poll_state(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let this = self;
         loop {
             match &mut this.state {
                 State::Flowing => {
@@ -248,6 +283,7 @@ impl Body for Relay {
                 State::Committing(committed, held) => match ready!(committed.as_mut().poll(cx)) {
                     Ok(Ok(())) => {
                         let held = held.take().filter(|held| !held.is_empty());
+                        this.silence.as_mut().reset(Instant::now() + LONGEST_TAIL);
                         this.state = State::Draining;
                         if let Some(held) = held {
                             return Poll::Ready(Some(Ok(Frame::data(held))));
@@ -290,12 +326,7 @@ impl Drop for Relay {
     }
 }
 
-fn clean_trailers(frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
-    let mut trailers = frame.into_trailers().ok()?;
-    let unsafe_names: Vec<_> =
-        trailers.keys().filter(|name| is_unsafe_response_header(name.as_str())).cloned().collect();
-    for name in unsafe_names {
-        trailers.remove(name);
-    }
-    Some(Frame::trailers(trailers))
-}
+/// How long a client may leave a frame untaken.
+const LONGEST_STALL: Duration = Duration::from_secs(60);
+/// How long an upstream may go on after its last event.
+const LONGEST_TAIL: Duration = Duration::from_secs(5);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use keywright_protocol::{ApiError, ErrorCode, Principal, Scope};
+use keywright_protocol::{ApiError, ErrorCode, Principal, Scope, Timestamp};
 
 /// Leave for one call. Holds the caller's entry, so that a revocation reaches it.
 pub(crate) struct Permit {
@@ -30,6 +30,12 @@ pub(crate) fn grant(limits: &Limits, principal: Arc<Principal>) -> Result<Permit
 }
 
 impl Permit {
+    /// Whether the token's time is not over: asked last before anything goes upstream, since an upload may
+    /// take long. What runs is not cut by it.
+    pub(crate) fn has_time(&self, now: Timestamp) -> Result<(), ApiError> {
+        if self.principal.expired(now) { Err(ErrorCode::KeyExpired.into()) } else { Ok(()) }
+    }
+
     /// Whether the token still stood a moment ago.
     pub(crate) fn stands(&self) -> Result<(), ApiError> {
         if self.principal.liveness.is_dead() { Err(ErrorCode::KeyRevoked.into()) } else { Ok(()) }

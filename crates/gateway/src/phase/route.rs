@@ -10,6 +10,7 @@ use http::header::UPGRADE;
 use http::{HeaderMap, Method};
 use keywright_protocol::{ApiError, ErrorCode};
 use keywright_providers::{Dialect, Handling, Route, match_route, methods_of};
+use keywright_secret::mentions_token;
 
 use crate::catalog::{Catalog, Native, Upstream};
 use crate::json::{TopLevel, Wanted};
@@ -37,6 +38,9 @@ pub(crate) fn find(
         surface.provider.map(|name| catalog.named(name).ok_or_else(|| unknown(catalog))).transpose()?;
     let speaks = |dialect: Dialect| named.is_none_or(|upstream| upstream.speaks(dialect));
     let likely = surface.likely_dialect(headers);
+    if mentions_token(surface.rest.as_bytes()) {
+        return Err(ErrorCode::RouteNotSupported.into());
+    }
     for path in candidates(surface.rest, named.map(Arc::as_ref)) {
         if let Some((route, subject)) = best_fit(method, &path, likely, speaks) {
             return Ok(Routed { route, subject, named: named.cloned(), path: path.into_owned() });
@@ -118,6 +122,8 @@ pub(crate) struct Asked {
     pub(crate) model: Option<String>,
     pub(crate) stream: bool,
     pub(crate) previous_response_id: Option<String>,
+    /// A field that names an object which the provider keeps for the whole account.
+    pub(crate) shared_object: Option<&'static str>,
 }
 
 /// A reader of request bodies.
@@ -128,7 +134,7 @@ pub(crate) fn body_reader() -> TopLevel {
 /// What a body that was read asks for.
 pub(crate) fn asked(routed: &Routed, body: &TopLevel) -> Result<Asked, ApiError> {
     if matches!(routed.route.handling, Handling::Models | Handling::Object) {
-        return Ok(Asked { model: None, stream: false, previous_response_id: None });
+        return Ok(Asked { model: None, stream: false, previous_response_id: None, shared_object: None });
     }
     if body.finish().is_err() || !body.is_object() {
         return Err(ErrorCode::InvalidJson.into());
@@ -138,6 +144,11 @@ pub(crate) fn asked(routed: &Routed, body: &TopLevel) -> Result<Asked, ApiError>
             .because(format!("`{field}` stands twice in the body."))
             .detail("field", field));
     }
+    if let Some(field) = body.disguised() {
+        return Err(ApiError::new(ErrorCode::InvalidRequest)
+            .because(format!("A key of the body differs from `{field}` in upper and lower case only."))
+            .detail("field", field));
+    }
     let by_path = routed.route.handling == Handling::CreateByPath;
     let model = match (by_path, body.value("model")) {
         (true, _) => routed.subject.clone(),
@@ -145,16 +156,24 @@ pub(crate) fn asked(routed: &Routed, body: &TopLevel) -> Result<Asked, ApiError>
     };
     let model = model.filter(|model| is_name(model)).ok_or(ErrorCode::ModelRequired)?;
     let previous = match body.value("previous_response_id") {
-        None | Some(b"null") => None,
+        Some(b"null") => None,
         Some(raw) => Some(serde_json::from_slice(raw).map_err(|_| ErrorCode::NotFound)?),
+        // Too long to be an id of ours.
+        None if body.has("previous_response_id") => return Err(ErrorCode::NotFound.into()),
+        None => None,
     };
+    let shared_object =
+        SHARED_OBJECTS.iter().copied().find(|field| body.has(field) && body.value(field) != Some(b"null"));
     let stream = body.value("stream") == Some(b"true") || routed.route.template.contains(":stream");
-    Ok(Asked { model: Some(model), stream, previous_response_id: previous })
+    Ok(Asked { model: Some(model), stream, previous_response_id: previous, shared_object })
 }
 
 /// A name that can be stored and shown: no control characters, not too long.
 fn is_name(model: &str) -> bool {
-    !model.is_empty() && model.len() <= 256 && !model.chars().any(char::is_control)
+    !model.is_empty()
+        && model.len() <= 256
+        && !model.chars().any(char::is_control)
+        && !mentions_token(model.as_bytes())
 }
 
 /// The paths to try: as it stands, and for openai with the version that its clients leave to the base
@@ -170,6 +189,10 @@ fn unknown(catalog: &Catalog) -> ApiError {
     ApiError::new(ErrorCode::ProviderUnknown).detail("providers", catalog.names())
 }
 
+/// With a central key these belong to everybody who uses it, so nobody may refer to one. Objects that are
+/// named deeper in a body (files, vector stores) cannot be made through this gateway.
+const SHARED_OBJECTS: &[&str] = &["conversation", "prompt", "container", "cachedContent", "cached_content"];
+
 /// Values longer than these are no names: they count as absent.
 const FIELDS: &[Wanted] = &[
     Wanted { name: "model", longest: 2048 },
@@ -177,6 +200,11 @@ const FIELDS: &[Wanted] = &[
     Wanted { name: "previous_response_id", longest: 512 },
     Wanted { name: "metadata", longest: 4096 },
     Wanted { name: "prompt_cache_key", longest: 512 },
+    Wanted { name: "conversation", longest: 16 },
+    Wanted { name: "prompt", longest: 16 },
+    Wanted { name: "container", longest: 16 },
+    Wanted { name: "cachedContent", longest: 16 },
+    Wanted { name: "cached_content", longest: 16 },
 ];
 
 #[cfg(test)]
@@ -266,6 +294,18 @@ mod tests {
     }
 
     #[test]
+    fn a_reference_to_an_object_of_the_shared_account_is_seen() {
+        for (field, value) in
+            [("conversation", "\"conv_1\""), ("conversation", "{\"id\":\"conv_1\"}"), ("container", "\"c\"")]
+        {
+            let body = format!(r#"{{"model":"m","{field}":{value}}}"#);
+            assert_eq!(read("/v1/responses", &body).expect("good").shared_object, Some(field));
+        }
+        let body = r#"{"model":"m","conversation":null,"input":{"conversation":"x"}}"#;
+        assert_eq!(read("/v1/responses", body).expect("good").shared_object, None);
+    }
+
+    #[test]
     fn a_body_in_which_the_model_cannot_be_read_for_certain_is_refused() {
         for (body, code) in [
             ("", ErrorCode::InvalidJson),
@@ -280,6 +320,12 @@ mod tests {
             (r#"{"model":"a","model":"b"}"#, ErrorCode::DuplicateField),
             (r#"{"model":"a","\u006dodel":"b"}"#, ErrorCode::DuplicateField),
             (r#"{"model":"a","stream":false,"stream":true}"#, ErrorCode::DuplicateField),
+            (r#"{"model":"a","Model":"b"}"#, ErrorCode::InvalidRequest),
+            (r#"{"model":"sk_kw_0123456789012345678901"}"#, ErrorCode::ModelRequired),
+            (
+                &format!(r#"{{"model":"a","previous_response_id":"{}"}}"#, "x".repeat(600)),
+                ErrorCode::NotFound,
+            ),
         ] {
             assert_eq!(read("/v1/messages", body).err(), Some(code), "{body}");
         }

@@ -1,6 +1,7 @@
 //! Reading bodies and queries, with our own refusals where they are not as they should be.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use bytes::Bytes;
@@ -8,7 +9,9 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http_body_util::{BodyExt, Limited};
 use keywright_protocol::{ApiError, ErrorCode};
+use keywright_secret::mentions_token;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use crate::api::Refusal;
 
@@ -28,9 +31,12 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         if !is_json {
             return Err(ErrorCode::InvalidJson.into());
         }
-        let bytes: Bytes = Limited::new(request.into_body(), LONGEST)
-            .collect()
+        let reading = timeout(PATIENCE, Limited::new(request.into_body(), LONGEST).collect());
+        let bytes: Bytes = reading
             .await
+            .map_err(|_| {
+                ApiError::new(ErrorCode::InvalidRequest).because("The request body stopped coming.")
+            })?
             .map_err(|_| ApiError::new(ErrorCode::BodyTooLarge).detail("limitBytes", LONGEST))?
             .to_bytes();
         // An array would be taken for an object, item by item.
@@ -65,6 +71,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Parameters {
             .map_err(|_| invalid("The query cannot be read.".to_owned()))?;
         let mut parameters = BTreeMap::new();
         for (name, value) in pairs {
+            if mentions_token(name.as_bytes()) {
+                return Err(invalid(
+                    "A token stands in the query, where it can be read by others.".to_owned(),
+                )
+                .into());
+            }
             if parameters.insert(name.clone(), value).is_some() {
                 return Err(invalid(format!("`{name}` stands twice in the query.")).into());
             }
@@ -107,9 +119,12 @@ impl Parameters {
     }
 }
 
-/// serde's sentence, up to where it would repeat a value.
+/// serde's sentence, up to where it would repeat a value, and none that repeats a token.
 fn without_values(error: &serde_json::Error) -> String {
     let text = error.to_string();
+    if mentions_token(text.as_bytes()) {
+        return "a token stands where none belongs".to_owned();
+    }
     match text.split_once(':') {
         Some((before, _)) if before.starts_with("invalid") => before.to_owned(),
         _ => text.split(" at line").next().unwrap_or(&text).to_owned(),
@@ -117,3 +132,4 @@ fn without_values(error: &serde_json::Error) -> String {
 }
 
 const LONGEST: usize = 64 * 1024;
+const PATIENCE: Duration = Duration::from_secs(30);

@@ -12,15 +12,16 @@ use crate::boot::StartError;
 /// Reads a file that nobody else may read; `None` when it is not there.
 pub(crate) fn read(path: &Path) -> Result<Option<Secret>, StartError> {
     let failed = |source| StartError::File { path: path.to_owned(), source };
-    let metadata = match fs::metadata(path) {
-        Ok(metadata) => metadata,
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
-    if metadata.mode() & 0o077 != 0 {
+    // Of the file that is open, not of what may stand there by then.
+    if file.metadata().map_err(failed)?.mode() & 0o077 != 0 {
         return Err(StartError::Exposed { path: path.to_owned() });
     }
-    fs::read_to_string(path).map(|text| Some(Secret::new(text))).map_err(failed)
+    io::read_to_string(file).map(|text| Some(Secret::new(text))).map_err(failed)
 }
 
 /// Makes a file, 0600 from its first byte and on disk when this returns. Never writes over one.

@@ -49,7 +49,9 @@ fn nothing_said_gives_the_documented_defaults() {
     assert_eq!(config.master_key_file, config.data_dir.join("master.key"));
     assert_eq!(config.database, Database::Sqlite);
     assert!(config.master_key.is_none() && config.tls.is_none() && config.extra_ca.is_none() && !config.demo);
-    assert_eq!(config.auth, Auth { temporary: true, temporary_ttl: Duration::from_secs(72 * 3600) });
+    assert_eq!((config.auth.temporary, config.auth.temporary_ttl), (true, Duration::from_secs(72 * 3600)));
+    let limits = (config.auth.temporary_per_minute.get(), config.auth.temporary_per_day.get());
+    assert_eq!(limits, (300, 10_000));
     assert_eq!(
         config.gateway,
         Gateway {

@@ -26,6 +26,7 @@ use keywright_store::{RecordsReader, RecordsWriter};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
+use tokio::time::MissedTickBehavior;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use guard::Guard;
@@ -117,20 +118,21 @@ async fn run(parts: PlaneParts, listener: TcpListener, stage: watch::Receiver<St
         Rc::new(parts.upstreams.keys.clone()),
         Rc::clone(&recorder) as Rc<dyn keywright_gateway::Recorder>,
     ));
-    let pruning = tokio::task::spawn_local(prune(Rc::clone(&gateway)));
+    let looking_after = tokio::task::spawn_local(look_after(Rc::clone(&gateway)));
     let connections = Connections { parts: Rc::new(parts), gateway, tracker: TaskTracker::new(), stage };
     connections.accept(listener).await;
     connections.drain().await;
-    pruning.abort();
+    looking_after.abort();
     // Calls that were cut off have handed in their last record by now.
     recorder.close();
     let _ = recording.await;
 }
 
-async fn prune(gateway: Rc<Gateway>) {
-    let mut ticks = tokio::time::interval(Duration::from_secs(5));
+async fn look_after(gateway: Rc<Gateway>) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(500));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        gateway.prune();
+        gateway.look_after();
     }
 }

@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use keywright_gateway::{Committed, NotRecorded, Recorder};
@@ -19,7 +20,9 @@ pub(super) struct PlaneRecorder {
     writer: RecordsWriter,
     mode: RecordsMode,
     queue: RefCell<Queue>,
-    /// Places in the writer, one for each call whose last write is not yet acknowledged.
+    /// Writes that failed and that nobody waits for: tried again until they succeed.
+    failed: RefCell<Failed>,
+    /// Places in the writer, one for each call whose last write is not yet committed.
     slots: RefCell<Vec<Slot>>,
     wake: Notify,
     closed: Cell<bool>,
@@ -31,12 +34,19 @@ struct Queue {
     waiting: Vec<oneshot::Sender<Result<(), NotRecorded>>>,
 }
 
+#[derive(Default)]
+struct Failed {
+    ops: Vec<RecordOp>,
+    tries: u32,
+}
+
 impl PlaneRecorder {
     pub(super) fn new(writer: RecordsWriter, mode: RecordsMode) -> Self {
         Self {
             writer,
             mode,
             queue: RefCell::default(),
+            failed: RefCell::default(),
             slots: RefCell::default(),
             wake: Notify::new(),
             closed: Cell::new(false),
@@ -45,21 +55,18 @@ impl PlaneRecorder {
 
     /// Hands records over until it is closed, and then what is left.
     pub(super) async fn run(self: Rc<Self>) {
-        loop {
-            self.wake.notified().await;
-            match self.mode {
-                // The other calls of this turn of the loop come along.
-                RecordsMode::Strict => tokio::task::yield_now().await,
-                RecordsMode::Batched if self.closed.get() => {}
-                RecordsMode::Batched => {
-                    let _ = tokio::time::timeout(BATCH_TIME, self.wake.notified()).await;
-                }
-            }
+        while !self.closed.get() {
+            self.next_turn().await;
             while self.hand_over().await {}
-            if self.closed.get() {
+        }
+        for _ in 0..LAST_TRIES {
+            if self.failed.borrow().ops.is_empty() {
                 return;
             }
+            self.try_again().await;
+            tokio::time::sleep(PAUSE).await;
         }
+        self.give_up();
     }
 
     /// Ends [`run`](Self::run) once everything is handed over.
@@ -68,30 +75,90 @@ impl PlaneRecorder {
         self.wake.notify_one();
     }
 
+    /// Waits until there is something to write, and for what else comes with it.
+    async fn next_turn(&self) {
+        while !self.failed.borrow().ops.is_empty() {
+            if tokio::time::timeout(PAUSE, self.wake.notified()).await.is_ok() {
+                return;
+            }
+            self.try_again().await;
+        }
+        self.wake.notified().await;
+        match self.mode {
+            // The other calls of this turn of the loop come along.
+            RecordsMode::Strict => tokio::task::yield_now().await,
+            RecordsMode::Batched if self.closed.get() => {}
+            RecordsMode::Batched => {
+                let _ = tokio::time::timeout(BATCH_TIME, self.wake.notified()).await;
+            }
+        }
+    }
+
     /// Writes one batch; whether there was one.
     async fn hand_over(&self) -> bool {
         let Queue { ops, waiting } = self.queue.take();
         if ops.is_empty() {
             return false;
         }
-        let ended = ops.iter().filter(|op| !matches!(op, RecordOp::Begin(_))).count();
-        let (done, committed) = oneshot::channel();
-        self.writer.submit(ops, move |outcome| {
-            // Nobody waits only when the thread is gone.
-            let _ = done.send(outcome.map_err(|_| NotRecorded));
-        });
-        let outcome = committed.await.unwrap_or(Err(NotRecorded));
-        if outcome.is_err() {
-            metrics::counter!("keywright_records_lost_total").increment(ended as u64);
-        }
+        let outcome = match self.write(ops).await {
+            Ok(()) => Ok(()),
+            Err(mut ops) => {
+                if self.mode == RecordsMode::Strict {
+                    // Whoever waits for a beginning refuses its call, and records that.
+                    ops.retain(|op| !matches!(op, RecordOp::Begin(_)));
+                }
+                self.failed.borrow_mut().ops.append(&mut ops);
+                Err(NotRecorded)
+            }
+        };
         for waiting in waiting {
             // Whoever stopped waiting has no use for it.
             let _ = waiting.send(outcome);
         }
+        true
+    }
+
+    async fn try_again(&self) {
+        let Failed { ops, tries } = self.failed.take();
+        if let Err(ops) = self.write(ops).await {
+            let mut failed = self.failed.borrow_mut();
+            failed.ops.splice(0..0, ops);
+            failed.tries = tries + 1;
+        }
+        if self.failed.borrow().tries >= MOST_TRIES {
+            self.give_up();
+        }
+    }
+
+    /// Writes; on failure the writes come back.
+    async fn write(&self, ops: Vec<RecordOp>) -> Result<(), Vec<RecordOp>> {
+        let ops = Arc::new(ops);
+        let (done, committed) = oneshot::channel();
+        self.writer.submit(Arc::clone(&ops), move |outcome| {
+            // Nobody waits only when the thread is gone.
+            let _ = done.send(outcome);
+        });
+        if matches!(committed.await, Ok(Ok(()))) {
+            self.release(&ops);
+            Ok(())
+        } else {
+            Err(Arc::unwrap_or_clone(ops))
+        }
+    }
+
+    /// Gives back the places of calls whose last write is done with.
+    fn release(&self, ops: &[RecordOp]) {
+        let ended = ops.iter().filter(|op| !matches!(op, RecordOp::Begin(_))).count();
         let mut slots = self.slots.borrow_mut();
         let left = slots.len().saturating_sub(ended);
         slots.truncate(left);
-        true
+    }
+
+    fn give_up(&self) {
+        let Failed { ops, .. } = self.failed.take();
+        tracing::error!("{} writes to the records are lost", ops.len());
+        metrics::counter!("keywright_records_lost_total").increment(ops.len() as u64);
+        self.release(&ops);
     }
 }
 
@@ -130,3 +197,9 @@ impl Recorder for PlaneRecorder {
 
 /// How long a record may wait in batched mode, less the time that writing takes.
 const BATCH_TIME: Duration = Duration::from_millis(500);
+/// Between two tries of a write that failed.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Five minutes without a commit: then the writes count as lost.
+const MOST_TRIES: u32 = 300;
+/// At the end of the process.
+const LAST_TRIES: u32 = 3;

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Instant;
 
 use keywright_protocol::Timestamp;
@@ -27,17 +28,18 @@ type Done = Box<dyn FnOnce(Result<(), RecordsFailure>) + Send>;
 /// Writes that belong together, and whom to tell. Dropped without an answer it tells `Closed`, so that
 /// nobody waits for a writer that is gone.
 pub(super) struct Batch {
-    pub(super) ops: Vec<RecordOp>,
+    /// Shared with whoever submitted them, who may want to try again.
+    pub(super) ops: Arc<Vec<RecordOp>>,
     pub(super) submitted: Instant,
     done: Option<Done>,
 }
 
 impl Batch {
     pub(super) fn new(
-        ops: Vec<RecordOp>,
+        ops: impl Into<Arc<Vec<RecordOp>>>,
         done: impl FnOnce(Result<(), RecordsFailure>) + Send + 'static,
     ) -> Self {
-        Self { ops, submitted: Instant::now(), done: Some(Box::new(done)) }
+        Self { ops: ops.into(), submitted: Instant::now(), done: Some(Box::new(done)) }
     }
 
     fn answer(&mut self, result: Result<(), RecordsFailure>) {

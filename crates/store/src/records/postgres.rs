@@ -37,7 +37,7 @@ impl PostgresWriter {
     async fn run(mut self, mut inbox: Inbox) {
         while let Some(batches) = inbox.next().await {
             if !batches.is_empty() {
-                let group = batches.iter().flat_map(|batch| &batch.ops).collect();
+                let group = batches.iter().flat_map(|batch| batch.ops.iter()).collect();
                 let result = within(patience(&batches), self.write(&group)).await;
                 inbox.answer(batches, result);
             }

@@ -34,7 +34,7 @@ pub(super) fn start(path: &Path, inbox: Inbox) -> Result<(), StoreError> {
 fn run(mut writer: SqliteWriter, checkpointer: Checkpointer, mut inbox: Inbox) {
     while let Some(batches) = inbox.next_blocking() {
         if !batches.is_empty() {
-            let result = writer.write(&batches.iter().flat_map(|batch| &batch.ops).collect());
+            let result = writer.write(&batches.iter().flat_map(|batch| batch.ops.iter()).collect());
             inbox.answer(batches, result);
         }
         if let Some(before) = inbox.delete_before {

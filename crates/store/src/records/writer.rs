@@ -76,7 +76,7 @@ impl RecordsWriter {
     /// An end without a beginning is not an error: there is no row to end.
     pub fn submit(
         &self,
-        batch: Vec<RecordOp>,
+        batch: impl Into<Arc<Vec<RecordOp>>>,
         done: impl FnOnce(Result<(), RecordsFailure>) + Send + 'static,
     ) {
         // A batch that nobody takes any more answers `Closed` when it is dropped.
