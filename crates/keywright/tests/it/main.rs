@@ -1,12 +1,24 @@
-//! The real binary against a small server in the test that answers as the real one does.
+//! The real binary: its command line against a small server in the test that answers as the real one
+//! does, and its server with everything that is real.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod admin;
 mod arguments;
+mod call;
+mod claude;
 mod cli;
+mod clients;
+mod durability;
 mod fake_api;
+mod home;
+mod onboarding;
+mod postgres;
 mod provisioning;
 mod run;
+mod serve;
+mod served;
 mod status;
+mod storage_postgres;
 mod tokens;
+mod tools;
 mod usage;

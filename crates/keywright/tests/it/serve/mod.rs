@@ -1,0 +1,7 @@
+//! `serve`: from its start to its end.
+
+mod refusing;
+mod secrecy;
+mod starting;
+mod stopping;
+mod tls;
