@@ -17,6 +17,12 @@ use crate::postgres::Postgres;
 use crate::served::{FREE_PORTS, PATIENCE, Served};
 
 const ROUNDS: usize = 20;
+
+/// How many times [`ROUNDS`]: 10 for the long proof, which `cargo xtask soak` asks for.
+fn rounds() -> usize {
+    let times = std::env::var("LONG_PROOFS").ok().and_then(|text| text.parse::<usize>().ok());
+    ROUNDS * times.unwrap_or(1)
+}
 const WRITERS: usize = 3;
 /// Far below the 20 that an organization may have, so that a key of unknown fate is no trouble.
 const KEPT: usize = 3;
@@ -66,7 +72,7 @@ fn killed_again_and_again(serve: impl Fn() -> Command, check_files: impl Fn()) {
     let new = || Writer { account: served.temporary(), ..Writer::default() };
     let mut writers: Vec<Writer> = (0..WRITERS).map(|_| new()).collect();
     let mut starts = Vec::new();
-    for round in 0..ROUNDS {
+    for round in 0..rounds() {
         let acknowledged = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             for writer in &mut writers {
@@ -97,7 +103,7 @@ fn killed_again_and_again(serve: impl Fn() -> Command, check_files: impl Fn()) {
         writer.check(&served);
     }
     let calls: usize = writers.iter().map(|writer| writer.calls.len()).sum();
-    assert!(calls > ROUNDS * 5, "{calls}");
+    assert!(calls > rounds() * 5, "{calls}");
     // The middle one, since a machine that does much else may be slow to start any of them.
     starts.sort();
     assert!(starts[starts.len() / 2] < Duration::from_secs(2), "{starts:?}");

@@ -1,4 +1,18 @@
 //! The whole server, from a client's bytes to what a provider hears.
+#![allow(clippy::expect_used, clippy::panic)]
 
+mod api;
+mod audit;
+mod bodies;
+mod byok;
+mod credentials;
+mod errors;
+mod headers;
+mod keys;
+mod litellm;
+mod records;
+mod revocation;
+mod routes;
 mod scene;
 mod streaming;
+mod upstream;
