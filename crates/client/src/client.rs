@@ -72,6 +72,14 @@ impl Client {
         self.call::<wire::ChildToken>(Method::POST, routes::CHILD, body(request)).await.map(Into::into)
     }
 
+    /// Ends the child token that this client uses.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused with `FORBIDDEN` for a token that is no child.
+    pub async fn end_child(&self) -> Result<DeletedKey, ClientError> {
+        self.call(Method::DELETE, routes::CHILD, Bytes::new()).await
+    }
+
     /// Whose token this is and what it may do.
     ///
     /// # Errors

@@ -2,9 +2,9 @@
 
 use keywright_protocol::{ApiError, ErrorCode, KeyId, Principal, Scope, Scopes, Timestamp};
 use keywright_secret::{PlatformToken, TokenKind};
-use keywright_store::NewToken;
+use keywright_store::{ChildInsertion, NewToken};
 
-use crate::failure::store_failed;
+use crate::failure::{seconds_until, store_failed};
 use crate::require::refuse_child;
 use crate::{Identity, Unproven, require};
 
@@ -13,7 +13,8 @@ impl Identity {
     /// never longer than its parent. It does not count to the organization's keys.
     ///
     /// # Errors
-    /// `FORBIDDEN` for a child, `INSUFFICIENT_SCOPE` without `models:use`, `INVALID_LIFETIME`, and
+    /// `FORBIDDEN` for a child, `INSUFFICIENT_SCOPE` without `models:use`, `INVALID_LIFETIME`,
+    /// `MAX_CHILD_TOKENS_REACHED` with the wait until one of the caller's children has ended, and
     /// `KEY_REVOKED` or `KEY_EXPIRED` when the parent ended meanwhile.
     pub async fn mint_child(
         &self,
@@ -45,14 +46,21 @@ impl Identity {
             created_at: now,
             expires_at: Some(end),
         };
-        let stored = self.inner.store.insert_child(&child).await.map_err(|error| store_failed(&error))?;
-        if !stored {
-            return Err(Unproven::Revoked.into());
+        let insertion = self.inner.store.insert_child(&child, MOST_CHILDREN).await;
+        match insertion.map_err(|error| store_failed(&error))? {
+            ChildInsertion::Inserted => {
+                self.inner.cache.distrust([child.hash]);
+                Ok((token, end))
+            }
+            ChildInsertion::FullUntil(until) => Err(ApiError::new(ErrorCode::MaxChildTokensReached)
+                .detail("limit", MOST_CHILDREN)
+                .retry_in(seconds_until(until, now))),
+            ChildInsertion::ParentRevoked => Err(Unproven::Revoked.into()),
         }
-        self.inner.cache.distrust([child.hash]);
-        Ok((token, end))
     }
 }
 
 const SHORTEST_SECONDS: i64 = 60;
 const LONGEST_SECONDS: i64 = 12 * 3_600;
+/// How many live children a token may have.
+const MOST_CHILDREN: i64 = 200;

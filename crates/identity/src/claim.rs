@@ -2,7 +2,7 @@
 
 use keywright_protocol::{ApiError, ErrorCode, Principal, Scope};
 use keywright_secret::{Secret, random_hex};
-use keywright_store::{ClaimOutcome, ClaimRules, StoreError};
+use keywright_store::{ClaimOutcome, ClaimRules, Claimant, StoreError};
 use sha2::{Digest, Sha256};
 
 use crate::failure::seconds_until;
@@ -22,7 +22,8 @@ impl Identity {
     }
 
     /// Makes the caller's user an administrator. The account's time to live ends with it, and the next
-    /// check of each of its tokens knows.
+    /// check of each of its tokens knows. Only the caller's token acts as an administrator, and the keys
+    /// made with it from now on: a key from before may be anybody's who used the account.
     ///
     /// # Errors
     /// `CLAIM_INVALID`, `CLAIM_USED`, `CLAIM_LOCKED` with the wait after five wrong codes within an
@@ -31,9 +32,11 @@ impl Identity {
         let now = self.still_standing(principal)?;
         refuse_child(principal)?;
         require(principal, Scope::ApiKeysManage)?;
-        let (identity, user, hash) = (self.clone(), principal.user, hash(code.expose().trim()));
+        let (identity, hash) = (self.clone(), hash(code.expose().trim()));
+        let user = principal.user;
+        let claimant = Claimant { token: principal.token, user, organization: principal.organization };
         let outcome = self.lasting(async move {
-            let outcome = identity.inner.store.claim(&hash, user, now, &RULES).await?;
+            let outcome = identity.inner.store.claim(&hash, &claimant, now, &RULES).await?;
             if let ClaimOutcome::Claimed(tokens) = &outcome {
                 identity.inner.cache.distrust(tokens.iter().copied());
             }
@@ -49,7 +52,7 @@ impl Identity {
             ClaimOutcome::LockedUntil(until) => {
                 Err(ApiError::new(ErrorCode::ClaimLocked).retry_in(seconds_until(until, now)))
             }
-            ClaimOutcome::UserGone => Err(Unproven::Revoked.into()),
+            ClaimOutcome::ClaimantGone => Err(Unproven::Revoked.into()),
         }
     }
 }

@@ -6,9 +6,9 @@ use keywright_store::{StoreError, SweepRules};
 use crate::Identity;
 
 impl Identity {
-    /// Deletes temporary accounts and child tokens that ended at least a day ago, and notes that no
-    /// limit counts any more. How many accounts went. Until then their tokens are told that they have
-    /// expired; afterwards that they are unknown.
+    /// Deletes temporary accounts and child tokens that ended at least a day ago, API keys that were
+    /// revoked at least 30 days ago, and notes that no limit counts any more. How many accounts went.
+    /// Until then a token is told that it has expired or was revoked; afterwards that it is unknown.
     ///
     /// # Errors
     /// `STORAGE_UNAVAILABLE`; what is left is deleted the next time.
@@ -16,6 +16,7 @@ impl Identity {
         let now = self.now();
         let rules = SweepRules {
             ended_before: now.plus_seconds(-KEPT_SECONDS),
+            revoked_before: now.plus_seconds(-REVOKED_KEPT_SECONDS),
             notes_before: now.plus_seconds(-COUNTED_SECONDS),
             at_most: AT_ONCE,
         };
@@ -53,6 +54,8 @@ impl Identity {
 
 /// Long enough for a late caller to hear why, and for streams that were running to end by themselves.
 const KEPT_SECONDS: i64 = 86_400;
+/// Long enough for whoever has such a key in a configuration to hear that it was revoked.
+const REVOKED_KEPT_SECONDS: i64 = 30 * 86_400;
 /// The window of the hourly limits.
 const COUNTED_SECONDS: i64 = 3_600;
 /// Small enough that no other change waits long.

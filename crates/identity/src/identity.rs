@@ -7,6 +7,7 @@ use keywright_store::{MintLimits, Store};
 use tokio::runtime::Handle;
 
 use crate::cache::TokenCache;
+use crate::lookups::Lookups;
 
 /// Accounts, keys and token checks. A clone is the same one.
 #[derive(Clone)]
@@ -19,6 +20,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: IdentitySettings,
     pub(crate) cache: TokenCache,
+    pub(crate) lookups: Lookups,
     /// Where everything that touches the store runs, whichever thread asks.
     pub(crate) runtime: Handle,
     #[cfg(any(test, feature = "test-hooks"))]
@@ -67,12 +69,14 @@ impl Identity {
     /// Outside a tokio runtime.
     pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, settings: IdentitySettings) -> Self {
         let cache = TokenCache::new(settings.cached_tokens, !store.is_shared());
+        let lookups = Lookups::new(store.connections());
         Self {
             inner: Arc::new(Inner {
                 store,
                 clock,
                 settings,
                 cache,
+                lookups,
                 runtime: Handle::current(),
                 #[cfg(any(test, feature = "test-hooks"))]
                 pause: std::sync::Mutex::new(None),

@@ -72,8 +72,27 @@ impl Identity {
     /// `NOT_FOUND` when it is not there, dead already or of another organization,
     /// `INSUFFICIENT_SCOPE` without `api-keys:manage`, `STORAGE_UNAVAILABLE`.
     pub async fn revoke_key(&self, principal: &Principal, key: KeyId) -> Result<DeletedKey, ApiError> {
-        let revoked_at = self.still_standing(principal)?;
+        self.still_standing(principal)?;
         require(principal, Scope::ApiKeysManage)?;
+        self.end_token(principal, key).await
+    }
+
+    /// Ends the child token that is calling: it may do that much for itself.
+    ///
+    /// # Errors
+    /// `FORBIDDEN` for a token that is no child, `STORAGE_UNAVAILABLE`.
+    pub async fn end_child(&self, principal: &Principal) -> Result<DeletedKey, ApiError> {
+        self.still_standing(principal)?;
+        if principal.parent.is_none() {
+            return Err(ApiError::new(ErrorCode::Forbidden)
+                .because("Only a token that was made for an agent ends itself this way.")
+                .next("Delete a key with `keywright tokens rm NAME`."));
+        }
+        self.end_token(principal, principal.token).await
+    }
+
+    async fn end_token(&self, principal: &Principal, key: KeyId) -> Result<DeletedKey, ApiError> {
+        let revoked_at = self.now();
         let (identity, organization) = (self.clone(), principal.organization);
         let ended = self.lasting(async move {
             let ended = identity.inner.store.revoke_token(organization, key, revoked_at).await?;

@@ -13,6 +13,7 @@ mod housekeeping;
 mod identity;
 mod keys;
 mod lasting;
+mod lookups;
 #[cfg(any(test, feature = "test-hooks"))]
 mod pause;
 mod require;

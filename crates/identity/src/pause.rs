@@ -33,6 +33,11 @@ impl Identity {
         pause
     }
 
+    /// How many tokens that memory knows nothing of could be looked up at this moment.
+    pub fn free_lookups(&self) -> usize {
+        self.inner.lookups.free()
+    }
+
     pub(crate) async fn between_read_and_fill(&self) {
         let pause = self.inner.pause.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(pause) = pause {

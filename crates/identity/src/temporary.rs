@@ -65,9 +65,11 @@ impl Identity {
     }
 }
 
-/// Whom an address counts as: an IPv6 site has a /64 at least, whose addresses cost nothing.
+/// Whom an address counts as: an IPv6 site has a /64 at least, whose addresses cost nothing, and a
+/// program on this machine has all 16 million of 127.0.0.0/8.
 fn counted_as(address: IpAddr) -> String {
     match address.to_canonical() {
+        loopback if loopback.is_loopback() => LOOPBACK.to_owned(),
         IpAddr::V4(address) => address.to_string(),
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
@@ -76,6 +78,7 @@ fn counted_as(address: IpAddr) -> String {
     }
 }
 
+const LOOPBACK: &str = "loopback";
 const ORGANIZATION_NAME: &str = "Temporary account";
 
 #[cfg(test)]
@@ -89,7 +92,11 @@ mod tests {
             ("::ffff:192.0.2.7", "192.0.2.7"),
             ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
             ("2001:db8:1:2:bbbb::9", "2001:db8:1:2::/64"),
-            ("::1", "0:0:0:0::/64"),
+            ("::2", "0:0:0:0::/64"),
+            ("127.0.0.1", "loopback"),
+            ("127.255.7.9", "loopback"),
+            ("::ffff:127.0.0.2", "loopback"),
+            ("::1", "loopback"),
         ] {
             assert_eq!(counted_as(address.parse().expect("an address")), counted);
         }

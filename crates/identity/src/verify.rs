@@ -33,6 +33,11 @@ impl Identity {
     /// The order is what makes it safe: generation, read, and a fill that fails when the generation has
     /// moved. Whatever was read before a revocation is thrown away after it.
     async fn ask_the_store(&self, hash: TokenHash) -> Result<Arc<Principal>, Unproven> {
+        // Tokens that were good before are never held up by strangers.
+        let _turn = match self.inner.cache.knows(&hash) {
+            true => None,
+            false => Some(self.inner.lookups.turn().await?),
+        };
         for _ in 0..ATTEMPTS {
             let generation = self.inner.cache.generation(&hash);
             let found = self.inner.store.token(&hash).await.map_err(|error| {

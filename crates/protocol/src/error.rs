@@ -217,6 +217,11 @@ errors! {
     MaxApiKeysReached "MAX_API_KEYS_REACHED" 429 RateLimited
         "The organization has 20 active keys, the most there may be."
         "Delete one with `keywright tokens rm NAME`, then try again.";
+    /// One token has as many live child tokens as it may have. Each lives until its own end or that of
+    /// the token it was made with.
+    MaxChildTokensReached "MAX_CHILD_TOKENS_REACHED" 429 RateLimited
+        "The token has 200 live child tokens, the most there may be."
+        "Wait for `details.retryInSeconds` seconds until one has ended, or use another token: each has children of its own.";
     /// The administrator code is wrong.
     ClaimInvalid "CLAIM_INVALID" 403 Refused
         "That administrator code is not valid."

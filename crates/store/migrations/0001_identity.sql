@@ -46,6 +46,8 @@ CREATE TABLE tokens (
     -- Names with blanks between.
     scopes TEXT NOT NULL,
     created_at BIGINT NOT NULL,
+    -- Whether it acts as an administrator where its user is one: the token that claimed, and what it made.
+    administrator BOOLEAN NOT NULL DEFAULT FALSE,
     expires_at BIGINT,
     revoked_at BIGINT,
     last_used_at BIGINT
@@ -54,12 +56,17 @@ CREATE INDEX tokens_active_keys ON tokens (organization_id, id) WHERE kind = 'sk
 CREATE INDEX tokens_by_organization ON tokens (organization_id);
 CREATE INDEX tokens_by_user ON tokens (user_id);
 CREATE INDEX tokens_by_parent ON tokens (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX tokens_live_children ON tokens (parent_id, expires_at)
+    WHERE parent_id IS NOT NULL AND revoked_at IS NULL;
 CREATE INDEX tokens_children_by_expiry ON tokens (expires_at) WHERE parent_id IS NOT NULL;
+CREATE INDEX tokens_children_by_revocation ON tokens (revoked_at)
+    WHERE parent_id IS NOT NULL AND revoked_at IS NOT NULL;
+CREATE INDEX tokens_keys_by_revocation ON tokens (revoked_at) WHERE kind = 'sk' AND revoked_at IS NOT NULL;
 
 -- One row per temporary account that was made in the last hour, for the limits.
 CREATE TABLE mints (
     user_id TEXT NOT NULL PRIMARY KEY,
-    -- An IPv4 address, or the /64 of an IPv6 address.
+    -- An IPv4 address, the /64 of an IPv6 address, or loopback.
     address TEXT NOT NULL,
     at BIGINT NOT NULL
 );

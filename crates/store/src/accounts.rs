@@ -15,7 +15,7 @@ pub struct NewTemporaryAccount {
     pub token: NewToken,
     /// The name of the organization.
     pub organization_name: String,
-    /// Who asks: an IPv4 address or the /64 of an IPv6 address.
+    /// Who asks: an IPv4 address, the /64 of an IPv6 address, or `loopback`.
     pub address: String,
     /// When the account ends, with all that is in it.
     pub expires_at: Timestamp,

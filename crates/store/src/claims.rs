@@ -1,12 +1,12 @@
 //! One-time codes that make their bearer an administrator. Only hashes of them are here.
 
-use keywright_protocol::{KeyId, Timestamp, UserId};
+use keywright_protocol::{KeyId, OrganizationId, Timestamp, UserId};
 use keywright_secret::TokenHash;
 
 use crate::engine::{Transaction, transaction, values};
 use crate::generation::count_up;
 use crate::statement::statements;
-use crate::tokens::read_hash;
+use crate::tokens::{read_hash, take_turn};
 use crate::{Store, StoreError};
 
 /// How many wrong codes are taken within a rolling time.
@@ -18,11 +18,22 @@ pub struct ClaimRules {
     pub window_seconds: i64,
 }
 
+/// Who presents a code.
+#[derive(Clone, Copy, Debug)]
+pub struct Claimant {
+    /// With which token.
+    pub token: KeyId,
+    /// Whose token it is.
+    pub user: UserId,
+    /// The organization that the token acts in.
+    pub organization: OrganizationId,
+}
+
 /// What became of a code that somebody presented.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimOutcome {
-    /// The user is an administrator now and its account no longer ends. These are the hashes of its
-    /// tokens, of which more is true now than was.
+    /// The user is an administrator now, the token acts as one, and the account no longer ends. These
+    /// are the hashes of the user's tokens, of which more is true now than was.
     Claimed(Vec<TokenHash>),
     /// The code was used before.
     Used,
@@ -30,8 +41,8 @@ pub enum ClaimOutcome {
     Wrong,
     /// Too many were wrong; codes are taken again at that time.
     LockedUntil(Timestamp),
-    /// The user is there no more.
-    UserGone,
+    /// The user is there no more, or the token has been revoked.
+    ClaimantGone,
 }
 
 impl Store {
@@ -54,18 +65,18 @@ impl Store {
         })
     }
 
-    /// Makes the user an administrator if the code is good.
+    /// Makes the user an administrator if the code is good. Of its tokens only the one that claims acts
+    /// as one, and what is made with it from now on.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn claim(
         &self,
         hash: &[u8; 32],
-        user: UserId,
+        claimant: &Claimant,
         at: Timestamp,
         rules: &ClaimRules,
     ) -> Result<ClaimOutcome, StoreError> {
-        let user = user.to_string();
         transaction!(self, |open| {
             open.execute(TAKE_TURN, values![]).await?;
             let since = at.plus_seconds(-rules.window_seconds);
@@ -73,7 +84,7 @@ impl Store {
             if let Some((nth,)) = nth {
                 ClaimOutcome::LockedUntil(Timestamp(nth).plus_seconds(rules.window_seconds))
             } else {
-                redeem(open, hash, &user, at).await?
+                redeem(open, hash, claimant, at).await?
             }
         })
     }
@@ -82,7 +93,7 @@ impl Store {
 async fn redeem(
     open: &mut Transaction,
     hash: &[u8; 32],
-    user: &str,
+    claimant: &Claimant,
     at: Timestamp,
 ) -> Result<ClaimOutcome, StoreError> {
     let found: Option<(Option<i64>,)> = open.first(FIND, values![&hash[..]]).await?;
@@ -94,13 +105,17 @@ async fn redeem(
         Some((Some(_),)) => return Ok(ClaimOutcome::Used),
         Some((None,)) => {}
     }
-    if open.execute(RAISE, values![user, at]).await? == 0 {
-        return Ok(ClaimOutcome::UserGone);
+    // A revocation of the token waits for the same turn: it comes before this, or after.
+    take_turn(open, claimant.organization).await?;
+    let (token, user) = (claimant.token.to_string(), claimant.user.to_string());
+    if open.execute(RAISE, values![&user, at, &token]).await? == 0 {
+        return Ok(ClaimOutcome::ClaimantGone);
     }
-    if open.execute(USE, values![&hash[..], at, user]).await? == 0 {
+    open.execute(RAISE_TOKEN, values![&token]).await?;
+    if open.execute(USE, values![&hash[..], at, &user]).await? == 0 {
         return Err(StoreError::Unreadable { column: "admin_claims.used_at" });
     }
-    let tokens: Vec<(Vec<u8>,)> = open.all(TOKENS_OF_USER, values![user]).await?;
+    let tokens: Vec<(Vec<u8>,)> = open.all(TOKENS_OF_USER, values![&user]).await?;
     count_up(open).await?;
     let hashes = tokens.iter().map(|(hash,)| read_hash(hash)).collect::<Result<_, _>>()?;
     Ok(ClaimOutcome::Claimed(hashes))
@@ -117,6 +132,8 @@ statements! {
     FIND = "SELECT used_at FROM admin_claims WHERE hash = $1";
     USE = "UPDATE admin_claims SET used_at = $2, used_by = $3 WHERE hash = $1 AND used_at IS NULL";
     RAISE = "UPDATE users SET administrator = TRUE, expires_at = NULL WHERE id = $1 AND status = 'active' \
-             AND (expires_at IS NULL OR expires_at > $2)";
+             AND (expires_at IS NULL OR expires_at > $2) AND EXISTS \
+             (SELECT 1 FROM tokens WHERE id = $3 AND user_id = $1 AND revoked_at IS NULL)";
+    RAISE_TOKEN = "UPDATE tokens SET administrator = TRUE WHERE id = $1";
     TOKENS_OF_USER = "SELECT hash FROM tokens WHERE user_id = $1 AND revoked_at IS NULL";
 }

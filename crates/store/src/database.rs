@@ -140,6 +140,12 @@ impl Store {
         matches!(self.pools, Pools::Postgres(_))
     }
 
+    /// How many queries can run at once; what comes on top waits, at most [`PATIENCE`].
+    pub fn connections(&self) -> usize {
+        let most = if self.is_shared() { POSTGRES_CONNECTIONS } else { READERS };
+        most as usize
+    }
+
     pub(crate) fn pools(&self) -> &Pools {
         &self.pools
     }
@@ -185,7 +191,7 @@ const LOCK_FILE: &str = "keywright.lock";
 const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 10;
 /// How long a request waits for a connection before it is told that the database does not answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

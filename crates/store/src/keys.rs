@@ -46,7 +46,8 @@ pub struct KeyRow {
 
 impl Store {
     /// Stores an API key unless the organization has `most` active ones already: exact however many
-    /// ask at once, on however many servers.
+    /// ask at once, on however many servers. It acts as an administrator if its creator does: of an
+    /// administrator's account, what was planted before the claim makes nothing that administers.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -56,10 +57,10 @@ impl Store {
         creator: KeyId,
         most: i64,
     ) -> Result<KeyInsertion, StoreError> {
-        let (organization, creator) = (key.organization.to_string(), creator.to_string());
+        let (organization, creator_id) = (key.organization.to_string(), creator.to_string());
         transaction!(self, |open| {
             take_turn(open, key.organization).await?;
-            let creator: Option<(String,)> = open.first(CREATOR_ALIVE, values![&creator]).await?;
+            let creator: Option<(String,)> = open.first(CREATOR_ALIVE, values![&creator_id]).await?;
             let named: Option<(String,)> =
                 open.first(NAMED, values![&organization, &key.name, key.created_at]).await?;
             if creator.is_none() {
@@ -67,6 +68,7 @@ impl Store {
             } else if named.is_some() {
                 KeyInsertion::NameTaken
             } else if key.insert(open, INSERT_UNDER_CAP, &[Value::Integer(most)]).await? == 1 {
+                open.execute(INHERIT, values![&key.id.to_string(), &creator_id]).await?;
                 KeyInsertion::Inserted
             } else {
                 KeyInsertion::TooMany
@@ -129,6 +131,8 @@ statements! {
                         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 WHERE \
                         (SELECT COUNT(*) FROM tokens WHERE organization_id = $6 AND kind = 'sk' \
                         AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $10)) < $12";
+    INHERIT = "UPDATE tokens SET administrator = TRUE WHERE id = $1 AND EXISTS \
+               (SELECT 1 FROM tokens WHERE id = $2 AND administrator)";
     ACTIVE = "SELECT t.id, t.hint, t.name, t.scopes, t.created_at, t.expires_at, \
               u.expires_at AS account_expires_at, t.last_used_at, t.user_id \
               FROM tokens t JOIN users u ON u.id = t.user_id \

@@ -23,8 +23,8 @@ mod tokens;
 pub mod testing;
 
 pub use accounts::{NewTemporaryAccount, Provisioned};
-pub use claims::{ClaimOutcome, ClaimRules};
-pub use database::{Database, Store};
+pub use claims::{ClaimOutcome, ClaimRules, Claimant};
+pub use database::{Database, PATIENCE, Store};
 pub use error::StoreError;
 pub use keys::{KeyInsertion, KeyRow};
 pub use master_key::MasterKeyMark;
@@ -34,4 +34,4 @@ pub use records::{
     UnknownOutcome,
 };
 pub use sweep::{SweepRules, Swept};
-pub use tokens::{NewToken, RevokedToken, TokenRow};
+pub use tokens::{ChildInsertion, NewToken, RevokedToken, TokenRow};

@@ -12,11 +12,13 @@ use crate::{Store, StoreError};
 /// What a turn of sweeping deletes, and how much at most.
 #[derive(Clone, Copy, Debug)]
 pub struct SweepRules {
-    /// Temporary accounts and child tokens that ended at or before this.
+    /// Temporary accounts and child tokens that ended, by themselves or not, at or before this.
     pub ended_before: Timestamp,
+    /// API keys that were revoked at or before this.
+    pub revoked_before: Timestamp,
     /// Notes for the hourly limits that were made at or before this.
     pub notes_before: Timestamp,
-    /// At most so many accounts, and so many child tokens.
+    /// At most so many accounts, so many keys, and twice so many child tokens.
     pub at_most: i64,
 }
 
@@ -39,10 +41,12 @@ impl Store {
     pub async fn sweep(&self, rules: &SweepRules) -> Result<Swept, StoreError> {
         transaction!(self, |open| {
             open.execute(TAKE_TURN, values![]).await?;
-            let mut hashes = delete_children(open, rules).await?;
-            let children = hashes.len() as i64;
-            let users: Vec<(String,)> =
-                open.all(END_ACCOUNTS, values![rules.ended_before, rules.at_most]).await?;
+            let (mut hashes, more_tokens) = delete_tokens(open, rules).await?;
+            let mut users: Vec<(String,)> = Vec::new();
+            // The children of an ended account have ended too. Once all are gone, little is left of it.
+            if !more_tokens {
+                users = open.all(END_ACCOUNTS, values![rules.ended_before, rules.at_most]).await?;
+            }
             for (user,) in &users {
                 hashes.extend(delete_account(open, user).await?);
             }
@@ -53,13 +57,27 @@ impl Store {
             }
             let accounts = users.len() as i64;
             let tokens = hashes.iter().map(|(hash,)| read_hash(hash)).collect::<Result<_, _>>()?;
-            Swept { accounts, tokens, more: accounts == rules.at_most || children == rules.at_most }
+            Swept { accounts, tokens, more: more_tokens || accounts == rules.at_most }
         })
     }
 }
 
-async fn delete_children(open: &mut Transaction, rules: &SweepRules) -> Result<Vec<(Vec<u8>,)>, StoreError> {
-    open.all(DELETE_CHILDREN, values![rules.ended_before, rules.at_most]).await
+/// The hashes of what went, and whether there may be more.
+async fn delete_tokens(
+    open: &mut Transaction,
+    rules: &SweepRules,
+) -> Result<(Vec<(Vec<u8>,)>, bool), StoreError> {
+    let (mut hashes, mut more) = (Vec::new(), false);
+    for (sql, before) in [
+        (DELETE_ENDED_CHILDREN, rules.ended_before),
+        (DELETE_REVOKED_CHILDREN, rules.ended_before),
+        (DELETE_REVOKED_KEYS, rules.revoked_before),
+    ] {
+        let batch: Vec<(Vec<u8>,)> = open.all(sql, values![before, rules.at_most]).await?;
+        more |= batch.len() as i64 == rules.at_most;
+        hashes.extend(batch);
+    }
+    Ok((hashes, more))
 }
 
 /// From the leaves to the root: children, tokens, membership, organization, user.
@@ -76,8 +94,17 @@ async fn delete_account(open: &mut Transaction, user: &str) -> Result<Vec<(Vec<u
 
 statements! {
     TAKE_TURN = "UPDATE turns SET n = n + 1 WHERE name = 'sweep'";
-    DELETE_CHILDREN = "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens WHERE parent_id IS NOT NULL \
-                       AND expires_at <= $1 ORDER BY expires_at LIMIT $2) RETURNING hash";
+    DELETE_ENDED_CHILDREN = "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens \
+                             WHERE parent_id IS NOT NULL AND expires_at <= $1 \
+                             ORDER BY expires_at LIMIT $2) RETURNING hash";
+    DELETE_REVOKED_CHILDREN = "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens \
+                               WHERE parent_id IS NOT NULL AND revoked_at <= $1 \
+                               ORDER BY revoked_at LIMIT $2) RETURNING hash";
+    /// A key goes after its children, which were revoked with it.
+    DELETE_REVOKED_KEYS = "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens AS gone \
+                           WHERE kind = 'sk' AND revoked_at <= $1 AND NOT EXISTS \
+                           (SELECT 1 FROM tokens AS child WHERE child.parent_id = gone.id) \
+                           ORDER BY revoked_at LIMIT $2) RETURNING hash";
     /// The outer condition is asked again once the row is locked: somebody may have claimed the account.
     END_ACCOUNTS = "UPDATE users SET status = 'deleted' WHERE id IN (SELECT id FROM users \
                     WHERE kind = 'temporary' AND expires_at <= $1 ORDER BY expires_at LIMIT $2) \

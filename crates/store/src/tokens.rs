@@ -53,12 +53,23 @@ pub struct TokenRow {
     pub scopes: Scopes,
     /// Whether the account has no mailbox and a time to live.
     pub temporary: bool,
-    /// Whether the user is an administrator.
+    /// Whether the user is an administrator and the token acts as one.
     pub administrator: bool,
     /// When it ends by itself or with its account, whichever comes first.
     pub expires_at: Option<Timestamp>,
     /// Whether it, its parent or its user was ended before that.
     pub revoked: bool,
+}
+
+/// What became of a child that was to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChildInsertion {
+    /// It is stored.
+    Inserted,
+    /// The parent has as many live children as it may have; the first of them ends at that time.
+    FullUntil(Timestamp),
+    /// The parent has been revoked.
+    ParentRevoked,
 }
 
 /// A token that a transaction has just ended.
@@ -80,14 +91,28 @@ impl Store {
         stored.map(StoredToken::read).transpose()
     }
 
-    /// Stores the child of a token; `false` when the parent has been revoked.
+    /// Stores the child of a token unless that has `most` live ones already, at least 1: exact however
+    /// many ask at once, on however many servers.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn insert_child(&self, child: &NewToken) -> Result<bool, StoreError> {
+    pub async fn insert_child(&self, child: &NewToken, most: i64) -> Result<ChildInsertion, StoreError> {
+        let parent = child.parent.map(|parent| parent.to_string());
         transaction!(self, |open| {
             take_turn(open, child.organization).await?;
-            child.insert(open, INSERT_CHILD, &[]).await? == 1
+            // The n-th that ends last: while it lives there is no room. The first to end makes some.
+            let ends = values![&parent, child.created_at, most - 1];
+            let full: Option<(i64,)> = open.first(NTH_LIVE_CHILD, ends).await?;
+            if full.is_some() {
+                let first: Option<(i64,)> =
+                    open.first(FIRST_LIVE_CHILD, values![&parent, child.created_at]).await?;
+                let (first,) = first.ok_or(StoreError::Unreadable { column: "tokens.expires_at" })?;
+                ChildInsertion::FullUntil(Timestamp(first))
+            } else if child.insert(open, INSERT_CHILD, &[]).await? == 1 {
+                ChildInsertion::Inserted
+            } else {
+                ChildInsertion::ParentRevoked
+            }
         })
     }
 
@@ -206,6 +231,7 @@ struct StoredToken {
     user_kind: String,
     user_status: String,
     administrator: bool,
+    user_administrator: bool,
     user_expires_at: Option<i64>,
 }
 
@@ -220,7 +246,7 @@ impl StoredToken {
             organization: read_id(&self.organization_id, "tokens.organization_id")?,
             scopes: Scopes::from_stored(&self.scopes),
             temporary: self.user_kind == "temporary" && self.user_expires_at.is_some(),
-            administrator: self.administrator,
+            administrator: self.administrator && self.user_administrator,
             expires_at: ends.map(Timestamp),
             revoked: self.revoked_at.is_some()
                 || self.parent_revoked_at.is_some()
@@ -233,8 +259,9 @@ const USES_AT_ONCE: usize = 500;
 
 statements! {
     FIND = "SELECT t.id, t.kind, t.parent_id, t.user_id, t.organization_id, t.scopes, t.expires_at, \
-            t.revoked_at, p.revoked_at AS parent_revoked_at, u.kind AS user_kind, \
-            u.status AS user_status, u.administrator, u.expires_at AS user_expires_at \
+            t.revoked_at, t.administrator, p.revoked_at AS parent_revoked_at, u.kind AS user_kind, \
+            u.status AS user_status, u.administrator AS user_administrator, \
+            u.expires_at AS user_expires_at \
             FROM tokens t JOIN users u ON u.id = t.user_id LEFT JOIN tokens p ON p.id = t.parent_id \
             WHERE t.hash = $1";
     INSERT = "INSERT INTO tokens (id, hash, kind, hint, user_id, organization_id, parent_id, name, scopes, \
@@ -246,6 +273,10 @@ statements! {
                     created_at, expires_at FROM tokens WHERE FALSE UNION ALL \
                     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 WHERE EXISTS \
                     (SELECT 1 FROM tokens WHERE id = $7 AND revoked_at IS NULL)";
+    NTH_LIVE_CHILD = "SELECT expires_at FROM tokens WHERE parent_id = $1 AND revoked_at IS NULL \
+                      AND expires_at > $2 ORDER BY expires_at DESC LIMIT 1 OFFSET $3";
+    FIRST_LIVE_CHILD = "SELECT expires_at FROM tokens WHERE parent_id = $1 AND revoked_at IS NULL \
+                        AND expires_at > $2 ORDER BY expires_at LIMIT 1";
     TAKE_TURN = "UPDATE organizations SET seq = seq + 1 WHERE id = $1";
     FIND_REVOCABLE = "SELECT id FROM tokens WHERE id = $1 AND organization_id = $2 AND revoked_at IS NULL";
     REVOKE = "UPDATE tokens SET revoked_at = $3 WHERE (id = $1 OR parent_id = $1) AND organization_id = $2 \

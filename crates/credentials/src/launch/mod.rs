@@ -6,6 +6,7 @@
 
 mod agent;
 mod child;
+mod command_line;
 mod no_proxy;
 mod settings;
 mod variables;
@@ -17,10 +18,11 @@ use keywright_client::ServerUrl;
 use keywright_secret::Secret;
 
 pub use agent::Agent;
-pub use settings::SettingsOverride;
+pub use settings::SettingsFile;
 pub use variables::Removal;
 
 use crate::Environment;
+use settings::Findings;
 
 /// What is to be started, and where.
 pub struct LaunchRequest<'a> {
@@ -49,7 +51,11 @@ pub struct Launch {
     /// The variables that were set and are taken out.
     pub removed: Vec<&'static Removal>,
     /// Settings files that would have won and are overridden. Tell the user.
-    pub overridden: Vec<SettingsOverride>,
+    pub overridden: Vec<SettingsFile>,
+    /// Settings files that would win in a Claude Code that the program starts, where they cannot be
+    /// overridden: project settings if nothing says that it starts one, else those that are trusted and
+    /// the user's own, which only newer versions of Claude Code then ignore. Warn the user.
+    pub standing: Vec<SettingsFile>,
 }
 
 impl Launch {
@@ -58,8 +64,8 @@ impl Launch {
     /// # Errors
     /// [`LaunchError::ProjectRedirects`] and [`LaunchError::ProjectUnreadable`].
     pub fn prepare(request: &LaunchRequest<'_>) -> Result<Self, LaunchError> {
-        let agent = Agent::of(request.program);
-        let overridden = settings::inspect(agent, request)?;
+        let agent = Agent::of(request.program, request.arguments);
+        let Findings { overridden, standing } = settings::inspect(agent, request)?;
         let mut environment = request.environment.clone();
         let removed = agent.removals().filter(|removal| environment.remove(removal.name)).collect();
         for (name, value) in agent.addresses(request.server) {
@@ -68,7 +74,8 @@ impl Launch {
         no_proxy::merge(&mut environment, request.server);
         let mut arguments = settings::arguments(&overridden, request);
         arguments.extend(request.arguments.iter().cloned());
-        Ok(Self { agent, program: request.program.to_owned(), arguments, environment, removed, overridden })
+        let program = request.program.to_owned();
+        Ok(Self { agent, program, arguments, environment, removed, overridden, standing })
     }
 
     /// Starts the program with `token`, passes signals on, and waits; the code to exit with, which is

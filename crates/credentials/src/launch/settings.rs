@@ -1,6 +1,7 @@
 //! Claude Code's own settings files, which can set variables over the ones that it was started with.
 //!
-//! A project's file can be anybody's: it is refused. The user's own is overridden, aloud.
+//! A project's file can be anybody's: it is refused. The user's own is overridden, aloud. Where another
+//! program starts Claude Code, or may, nothing can be overridden, so what is not refused is told.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,54 +11,77 @@ use serde_json::{Map, Value, json};
 use super::variables::CLAUDE_CODE;
 use super::{Agent, LaunchError, LaunchRequest};
 
-/// A settings file that would have won over what the agent is given.
+/// A settings file that would win over what the agent is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettingsOverride {
+pub struct SettingsFile {
     /// The file.
     pub path: PathBuf,
-    /// The settings in it that are overridden: `env.NAME`, or the name of a helper.
+    /// The settings in it that would: `env.NAME`, or the name of a helper.
     pub settings: Vec<String>,
 }
 
+/// What came of looking at them.
+#[derive(Default)]
+pub(super) struct Findings {
+    /// What `--settings` takes back.
+    pub(super) overridden: Vec<SettingsFile>,
+    /// What nothing takes back.
+    pub(super) standing: Vec<SettingsFile>,
+}
+
 /// Looks at the settings files that `agent` would read.
-pub(super) fn inspect(
-    agent: Agent,
-    request: &LaunchRequest<'_>,
-) -> Result<Vec<SettingsOverride>, LaunchError> {
-    if agent != Agent::ClaudeCode {
-        return Ok(Vec::new());
-    }
+pub(super) fn inspect(agent: Agent, request: &LaunchRequest<'_>) -> Result<Findings, LaunchError> {
     let user = user_file(request);
-    let mut overridden = Vec::new();
+    let refuse = agent != Agent::Other && !request.trust_project;
+    let mut found = project_files(request, &user, refuse)?;
+    if agent != Agent::Other
+        && let Content::Settings(settings) = read(&user)
+    {
+        found.extend(SettingsFile::of(user, winning(&settings, &[])));
+    }
+    Ok(match agent {
+        Agent::ClaudeCode => Findings { overridden: found, ..Findings::default() },
+        Agent::StartsClaudeCode | Agent::Other => Findings { standing: found, ..Findings::default() },
+    })
+}
+
+/// The project's files that would win, or the first of them as a refusal.
+fn project_files(
+    request: &LaunchRequest<'_>,
+    user: &Path,
+    refuse: bool,
+) -> Result<Vec<SettingsFile>, LaunchError> {
+    let mut found = Vec::new();
     for name in ["settings.json", "settings.local.json"] {
         let path = request.folder.join(".claude").join(name);
         if path == user {
             continue;
         }
         let settings = match read(&path) {
-            Content::Absent => continue,
-            Content::Unreadable if request.trust_project => continue,
-            Content::Unreadable => return Err(LaunchError::ProjectUnreadable { path }),
+            Content::Unreadable if refuse => return Err(LaunchError::ProjectUnreadable { path }),
+            Content::Absent | Content::Unreadable => continue,
             Content::Settings(settings) => winning(&settings, PROJECT_ONLY),
         };
-        match settings.is_empty() {
-            true => {}
-            false if request.trust_project => overridden.push(SettingsOverride { path, settings }),
-            false => return Err(LaunchError::ProjectRedirects { path, settings }),
+        match SettingsFile::of(path, settings) {
+            Some(SettingsFile { path, settings }) if refuse => {
+                return Err(LaunchError::ProjectRedirects { path, settings });
+            }
+            file => found.extend(file),
         }
     }
-    if let Content::Settings(settings) = read(&user) {
-        let settings = winning(&settings, &[]);
-        if !settings.is_empty() {
-            overridden.push(SettingsOverride { path: user, settings });
-        }
+    Ok(found)
+}
+
+impl SettingsFile {
+    /// The file, if anything in it would win.
+    fn of(path: PathBuf, settings: Vec<String>) -> Option<Self> {
+        (!settings.is_empty()).then_some(Self { path, settings })
     }
-    Ok(overridden)
 }
 
 /// The argument that takes back what the files set: Claude Code lets it win over all of them. It holds
 /// no secret, for everybody can read arguments. Not given when the user passes one: the last would win.
-pub(super) fn arguments(overridden: &[SettingsOverride], request: &LaunchRequest<'_>) -> Vec<OsString> {
+pub(super) fn arguments(overridden: &[SettingsFile], request: &LaunchRequest<'_>) -> Vec<OsString> {
     let given = |argument: &OsString| argument.to_str().is_some_and(|text| text.starts_with("--settings"));
     if overridden.is_empty() || request.arguments.iter().any(given) {
         return Vec::new();

@@ -63,6 +63,11 @@ impl TokenCache {
         self.shard(hash).answer(hash, now)
     }
 
+    /// Whether the token was good when it was last read, and has not been heard of as ended since.
+    pub(crate) fn knows(&self, hash: &TokenHash) -> bool {
+        self.shard(hash).knows(hash)
+    }
+
     /// What to name in [`fill`](Self::fill); to be taken before the store is read.
     pub(crate) fn generation(&self, hash: &TokenHash) -> u64 {
         self.shard(hash).generation()

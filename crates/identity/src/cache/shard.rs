@@ -31,6 +31,10 @@ impl Shard {
         self.generation
     }
 
+    pub(super) fn knows(&self, hash: &TokenHash) -> bool {
+        self.entries.contains_key(hash)
+    }
+
     pub(super) fn answer(
         &mut self,
         hash: &TokenHash,

@@ -133,3 +133,58 @@ async fn a_token_that_calls_no_models_has_no_children() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_hundred_live_children_are_exact_under_parallel_minting_on_two_servers() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let second = bench.second_server().await.unwrap_or_else(|| bench.identity.clone());
+        let servers = [bench.identity.clone(), second];
+        let parent = bench.caller().await;
+        let minting: Vec<_> = (0..230)
+            .map(|number| {
+                let (identity, parent) = (servers[number % 2].clone(), parent.clone());
+                tokio::spawn(async move { identity.mint_child(&parent, Some(600)).await })
+            })
+            .collect();
+        let mut made = 0;
+        for outcome in minting {
+            match outcome.await.expect("it ran") {
+                Ok(_) => made += 1,
+                Err(error) => assert_eq!(error.code, ErrorCode::MaxChildTokensReached),
+            }
+        }
+        assert_eq!(made, 200);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_child_that_ended_or_was_revoked_makes_room_for_another() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let parent = bench.caller().await;
+        let (first, _) = bench.identity.mint_child(&parent, Some(60)).await.expect("a child");
+        for _ in 1..200 {
+            bench.identity.mint_child(&parent, Some(3_600)).await.expect("a child");
+        }
+        let first = bench.verified(&first).await;
+        bench.clock.forward_seconds(20);
+        let refused = bench.identity.mint_child(&parent, None).await.expect_err("full");
+        assert_eq!(refused.code, ErrorCode::MaxChildTokensReached);
+        assert_eq!(refused.retry_after(), Some(40));
+        assert_eq!(refused.details["limit"], 200);
+
+        let (key, _) = bench.key(&parent, "another parent").await;
+        let other = bench.verified(&key).await;
+        bench.identity.mint_child(&other, None).await.expect("each parent has its own");
+
+        bench.identity.revoke_key(&parent, first.token).await.expect("revoked");
+        let (_, end) = bench.identity.mint_child(&parent, Some(60)).await.expect("room for one");
+        assert_eq!(code(bench.identity.mint_child(&parent, None).await), ErrorCode::MaxChildTokensReached);
+        bench.clock.set(end);
+        bench.identity.mint_child(&parent, None).await.expect("room for one");
+        assert_eq!(code(bench.identity.mint_child(&parent, None).await), ErrorCode::MaxChildTokensReached);
+    })
+    .await;
+}

@@ -3,7 +3,7 @@ use keywright_protocol::ErrorCode;
 use keywright_secret::Secret;
 use keywright_store::testing::on_both;
 
-use crate::bench::{Bench, code, named};
+use crate::bench::{Bench, code, named, with_scopes};
 
 #[tokio::test]
 async fn a_code_makes_an_administrator_whose_account_ends_no_more() {
@@ -30,6 +30,71 @@ async fn a_code_makes_an_administrator_whose_account_ends_no_more() {
         assert!(!bench.verified(&child).await.administrator);
         bench.identity.revoke_key(&after, after.token).await.expect("revoked");
         assert!(before.liveness.is_dead(), "the principal from before the claim dies with it");
+    })
+    .await;
+}
+
+const EVERYTHING: [&str; 2] = ["models:use", "api-keys:manage"];
+
+/// Whoever used the account before may have left a key behind, for just this moment.
+#[tokio::test]
+async fn only_what_claimed_and_what_it_makes_afterwards_administers() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let server = bench.second_server().await.unwrap_or_else(|| bench.identity.clone());
+        let claiming = bench.account().await;
+        let owner = bench.verified(&claiming).await;
+        let wide = |name| with_scopes(name, &EVERYTHING);
+        let (planted, _) = bench.identity.create_key(&owner, wide("planted")).await.expect("a key");
+        assert!(!server.verify(&planted).await.expect("good").administrator);
+
+        let issued = bench.identity.issue_claim(false).await.expect("stored").expect("the first");
+        bench.identity.claim(&owner, &issued).await.expect("claimed");
+        let owner = bench.verified(&claiming).await;
+        assert!(owner.administrator);
+        assert!(server.verify(&claiming).await.expect("good").administrator);
+        let (made, _) = bench.identity.create_key(&owner, wide("made")).await.expect("a key");
+        let made = bench.verified(&made).await;
+        assert!(made.administrator);
+        let (child, _) = bench.identity.mint_child(&made, None).await.expect("a child");
+        assert!(!bench.verified(&child).await.administrator);
+
+        let planted = bench.verified(&planted).await;
+        assert!(!planted.administrator);
+        assert!(!bench.identity.whoami(&planted).await.expect("an answer").administrator);
+        let (offspring, _) = bench.identity.create_key(&planted, wide("offspring")).await.expect("a key");
+        assert!(!bench.verified(&offspring).await.administrator, "it makes nothing better than itself");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_second_code_raises_another_token_of_the_same_user() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let owner = bench.caller().await;
+        let wide = with_scopes("wide", &EVERYTHING);
+        let (key, _) = bench.identity.create_key(&owner, wide).await.expect("a key");
+        for claimant in [owner, bench.verified(&key).await] {
+            let issued = bench.identity.issue_claim(true).await.expect("stored").expect("forced");
+            bench.identity.claim(&claimant, &issued).await.expect("claimed");
+        }
+        assert!(bench.verified(&key).await.administrator);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_that_was_revoked_elsewhere_uses_up_no_code() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let Some(second) = bench.second_server().await else { return };
+        let owner = bench.caller().await;
+        let issued = bench.identity.issue_claim(false).await.expect("stored").expect("the first");
+        second.revoke_key(&owner, owner.token).await.expect("revoked");
+        assert!(!owner.liveness.is_dead(), "this server has not heard of it");
+        assert_eq!(code(bench.identity.claim(&owner, &issued).await), ErrorCode::KeyRevoked);
+        bench.identity.claim(&*bench.caller().await, &issued).await.expect("the code is still good");
     })
     .await;
 }

@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use keywright_identity::{IdentitySettings, Unproven};
+use keywright_protocol::Principal;
 use keywright_store::testing::on_both;
 
 use crate::bench::{Bench, HOME};
@@ -80,6 +83,68 @@ async fn sweeping_forgets_no_limit_that_still_counts() {
         bench.clock.forward_seconds(1);
         bench.identity.sweep().await.expect("swept");
         bench.identity.provision_temporary(HOME).await.expect("an hour later");
+    })
+    .await;
+}
+
+/// The account is claimed, so that nothing goes with it.
+async fn lasting(bench: &Bench) -> Arc<Principal> {
+    let token = bench.account().await;
+    let code = bench.identity.issue_claim(true).await.expect("stored").expect("forced");
+    bench.identity.claim(&*bench.verified(&token).await, &code).await.expect("claimed");
+    bench.verified(&token).await
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_told_so_for_thirty_days_and_its_children_for_one() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let owner = lasting(&bench).await;
+        let (gone, key) = bench.key(&owner, "gone").await;
+        let (kept, _) = bench.key(&owner, "kept").await;
+        let (orphan, _) =
+            bench.identity.mint_child(&*bench.verified(&gone).await, None).await.expect("a child");
+        let (child, _) = bench.identity.mint_child(&owner, None).await.expect("a child");
+        let child_id = bench.verified(&child).await.token;
+        bench.identity.revoke_key(&owner, key.key_id).await.expect("revoked");
+        bench.identity.revoke_key(&owner, child_id).await.expect("revoked");
+        for (forward, children, parent) in [
+            (DAY - 10, Unproven::Revoked, Unproven::Revoked),
+            (10, Unproven::Unknown, Unproven::Revoked),
+            (29 * DAY - 10, Unproven::Unknown, Unproven::Revoked),
+            (10, Unproven::Unknown, Unproven::Unknown),
+        ] {
+            bench.clock.forward_seconds(forward);
+            assert_eq!(bench.identity.sweep().await, Ok(0));
+            assert_eq!(bench.refusal(&orphan).await, children);
+            assert_eq!(bench.refusal(&child).await, children);
+            assert_eq!(bench.refusal(&gone).await, parent);
+        }
+        bench.verified(&kept).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_slept_for_months_sweeps_keys_and_their_many_children_at_once() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let owner = lasting(&bench).await;
+        let mut tokens = Vec::new();
+        for number in 0..2 {
+            let (token, key) = bench.key(&owner, &format!("key {number}")).await;
+            let parent = bench.verified(&token).await;
+            for _ in 0..130 {
+                tokens.push(bench.identity.mint_child(&parent, None).await.expect("a child").0);
+            }
+            tokens.push(token);
+            bench.identity.revoke_key(&owner, key.key_id).await.expect("revoked");
+        }
+        bench.clock.forward_seconds(100 * DAY);
+        assert_eq!(bench.identity.sweep().await, Ok(0));
+        for token in &tokens {
+            assert_eq!(bench.refusal(token).await, Unproven::Unknown);
+        }
     })
     .await;
 }

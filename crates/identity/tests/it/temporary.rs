@@ -103,3 +103,21 @@ async fn mint(identity: &Identity, address: IpAddr) -> Result<(), ApiError> {
 fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
 }
+
+/// Anybody on this machine may send from each of 16 million addresses.
+#[tokio::test]
+async fn every_loopback_address_counts_as_one() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        for last in 1..=28 {
+            mint(&bench.identity, address(&format!("127.0.{last}.{last}"))).await.expect("an account");
+        }
+        mint(&bench.identity, address("::1")).await.expect("an account");
+        mint(&bench.identity, address("::ffff:127.9.9.9")).await.expect("an account");
+        for another in ["127.0.0.1", "127.255.255.254", "::1", "::ffff:127.1.1.1"] {
+            assert_eq!(code(mint(&bench.identity, address(another)).await), ErrorCode::TemporaryRateLimited);
+        }
+        mint(&bench.identity, address("192.0.2.1")).await.expect("another machine");
+    })
+    .await;
+}

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use keywright_identity::{IdentitySettings, Unproven};
 use keywright_protocol::wire::CreateKey;
@@ -159,6 +160,42 @@ async fn a_database_that_is_gone_lets_nobody_in() {
         assert_eq!(bench.refusal(&unasked).await, Unproven::Unavailable);
         // Alone on its database, memory is the truth; sharing it, it is not.
         assert_eq!(bench.identity.verify(&known).await.is_ok(), !shared);
+    })
+    .await;
+}
+
+/// Made-up tokens that are well formed always cost a read. They have a share of the connections: tokens
+/// that were good before pass them by, and a good one that nobody has asked for yet waits its turn.
+#[tokio::test]
+async fn a_flood_of_unknown_tokens_holds_up_no_known_one_and_a_new_one_only_for_a_while() {
+    on_both(|scene| async move {
+        let shared = scene.store.is_shared();
+        let bench = Bench::new(scene);
+        let (known, unasked) = (bench.account().await, bench.account().await);
+        bench.verified(&known).await;
+        let share = bench.identity.free_lookups();
+        assert!((1..bench.scene.store.connections()).contains(&share));
+        let mut flood = Vec::new();
+        for _ in 0..share {
+            let pause = bench.identity.pause_next_fill();
+            let (identity, stranger) = (bench.identity.clone(), PlatformToken::mint(TokenKind::ApiKey));
+            let asking = tokio::spawn(async move { identity.verify(&stranger).await });
+            pause.reached().await;
+            flood.push((pause, asking));
+        }
+        assert_eq!(bench.identity.free_lookups(), 0);
+        assert_eq!(bench.identity.cached(&known).is_some(), !shared);
+        bench.verified(&known).await;
+        let identity = bench.identity.clone();
+        let waiting = tokio::spawn(async move { identity.verify(&unasked).await });
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(!waiting.is_finished(), "it waits for a turn");
+        for (pause, asking) in flood {
+            pause.go_on();
+            assert_eq!(asking.await.expect("it ran").expect_err("nobody"), Unproven::Unknown);
+        }
+        waiting.await.expect("it ran").expect("a good token");
+        assert_eq!(bench.identity.free_lookups(), share);
     })
     .await;
 }

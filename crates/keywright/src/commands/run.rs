@@ -46,13 +46,25 @@ pub(crate) async fn run(context: &Context, args: RunArgs) -> Result<u8, CommandE
         "The program uses {} with a token that ends {}.",
         context.server.url, child.expires_at
     ));
-    Ok(launch.run(&child.token).await?)
+    let outcome = launch.run(&child.token).await;
+    // It would end by itself in time; a program that is gone needs none until then.
+    if let Err(error) = context.connect().await?.with_token(child.token).end_child().await {
+        context.output.say_more(&format!("Its token could not be ended now: {error}."));
+    }
+    Ok(outcome?)
 }
 
 fn report(context: &Context, launch: &Launch) {
     for file in &launch.overridden {
         context.output.warn(&format!(
             "{} would send the agent elsewhere; overridden for this run: {}.",
+            file.path.display(),
+            file.settings.join(", ")
+        ));
+    }
+    for file in &launch.standing {
+        context.output.warn(&format!(
+            "{} would send Claude Code elsewhere if this program starts it, and is not overridden: {}.",
             file.path.display(),
             file.settings.join(", ")
         ));

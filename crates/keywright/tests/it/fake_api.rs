@@ -111,6 +111,7 @@ impl State {
                 self.children.push(token.clone());
                 good(&ChildToken { token, expires_at: soon() })
             }
+            (&Method::DELETE, "/api/v1/auth/child") => bad(ErrorCode::KeyUnknown),
             (&Method::POST, "/api/v1/keys") => {
                 self.create(serde_json::from_slice(request.body()).unwrap(), account)
             }

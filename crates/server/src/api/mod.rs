@@ -47,7 +47,7 @@ pub(crate) struct Api {
 pub(crate) fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route(routes::TEMPORARY, post(temporary::create))
-        .route(routes::CHILD, post(temporary::child))
+        .route(routes::CHILD, post(temporary::child).delete(temporary::end_child))
         .route(routes::WHOAMI, get(whoami::whoami))
         .route(routes::KEYS, get(keys::list).post(keys::create))
         .route(routes::KEY, delete(keys::remove))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::State;
 use http::HeaderMap;
-use keywright_protocol::wire::{ChildToken, CreateChild, TemporaryAccount};
+use keywright_protocol::wire::{ChildToken, CreateChild, DeletedKey, TemporaryAccount};
 use keywright_protocol::{ApiError, ErrorCode};
 use serde::Deserialize;
 
@@ -51,6 +51,14 @@ pub(super) async fn child(
 ) -> Result<Reply<ChildToken>, Refusal> {
     let (token, expires_at) = api.identity.mint_child(&principal, asked.lifetime_seconds).await?;
     Ok(Reply(ChildToken { token: token.expose().to_owned(), expires_at }))
+}
+
+/// `DELETE /api/v1/auth/child`
+pub(super) async fn end_child(
+    State(api): State<Arc<Api>>,
+    Caller(principal): Caller,
+) -> Result<Reply<DeletedKey>, Refusal> {
+    Ok(Reply(api.identity.end_child(&principal).await?))
 }
 
 /// Whether somebody passed the request on: then loopback says nothing of where it came from.

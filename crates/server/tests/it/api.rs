@@ -34,6 +34,18 @@ async fn a_child_may_call_models_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_child_ends_itself_and_no_other_token_does() {
+    let server = TestServer::start().await;
+    let account = server.account().await;
+    let end = |token: &str| Call::new("DELETE", routes::CHILD).token(token);
+    server.call(end(&account.token)).await.assert_refused(ErrorCode::Forbidden);
+    let child: ChildToken = server.data(Call::post(routes::CHILD, &json!({})).token(&account.token)).await;
+    assert_eq!(server.call(end(&child.token)).await.status, 200);
+    server.call(call(Kind::Messages, true, &child.token)).await.assert_refused(ErrorCode::KeyRevoked);
+    assert_eq!(server.call(call(Kind::Messages, true, &account.token)).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_has_two_hundred_live_children_at_most() {
     let server = TestServer::start().await;
     let account = server.account().await;

@@ -111,6 +111,7 @@ fn gateway_targets() -> Vec<Target> {
 /// asks nobody is in [`OPEN`].
 const API: &[(&str, &str, Option<Scope>)] = &[
     ("POST", routes::CHILD, Some(Scope::ModelsUse)),
+    ("DELETE", routes::CHILD, None),
     ("GET", routes::WHOAMI, None),
     ("GET", routes::KEYS, Some(Scope::ApiKeysManage)),
     ("POST", routes::KEYS, Some(Scope::ApiKeysManage)),
