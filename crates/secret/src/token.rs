@@ -237,7 +237,7 @@ mod tests {
     fn a_token_is_found_inside_other_text() {
         let token = PlatformToken::mint(TokenKind::Refresh);
         assert!(mentions_token(format!("a=1; t={};", token.expose()).as_bytes()));
-        assert!(mentions_token(token.expose()[..30].as_bytes()));
+        assert!(mentions_token(&token.expose().as_bytes()[..30]));
         assert!(!mentions_token(b"our prefixes are sk_kw_ and rt_kw_"));
         assert!(!mentions_token(b"risk_kwargs xx_kw_0123456789012345678"));
     }
