@@ -1,6 +1,6 @@
 //! What a newcomer does, with nothing there but the binary: a server, an account, keys, calls, records.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::time::Duration;
@@ -207,7 +207,8 @@ fn provider_keys_never_reach_the_program_that_run_starts() {
     // The account itself stays with its person: the program may use models and nothing else.
     let stored: Value = serde_json::from_slice(&std::fs::read(home.credentials()).unwrap()).unwrap();
     assert!(!ended.stdout.contains("tmp_kw_") && stored.to_string().contains("tmp_kw_"));
-    assert_eq!(served.get("/api/v1/keys").token(child).send().status, 403);
+    // The program is gone, and its token with it.
+    assert_eq!(served.get("/api/v1/whoami").token(child).send().status, 401);
 }
 
 #[test]
@@ -234,15 +235,21 @@ fn a_token_made_for_a_program_dies_with_the_key_that_made_it() {
     let served = Served::demo(&home);
     let account = served.temporary();
     let (id, key) = served.key(&account, "parent");
-    let script = r#"echo "$ANTHROPIC_API_KEY""#;
+    let script = r#"echo "$ANTHROPIC_API_KEY"; read -r line"#;
     let mut command = served.command(&home, ["run", "--", "sh", "-c", script]);
-    let child = Ended::of(command.env("KEYWRIGHT_API_KEY", &key)).with_code(0).stdout;
+    command.env("KEYWRIGHT_API_KEY", &key).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut program = command.spawn().unwrap();
+    let mut child = String::new();
+    BufReader::new(program.stdout.as_mut().unwrap()).read_line(&mut child).unwrap();
     let child = child.trim_end();
+    assert_eq!(served.get("/api/v1/keys").token(child).send().status, 403);
     served.message(child, "hello", false).send().with_status(200);
     served.delete(&format!("/api/v1/keys/{id}")).token(&account).send().with_status(200);
     let refused = served.message(child, "hello", false).send().with_status(401);
     assert!(refused.text().contains("KEY_REVOKED"), "{}", refused.text());
     assert_eq!(refused.headers["x-should-retry"], "false");
+    writeln!(program.stdin.take().unwrap()).unwrap();
+    assert_eq!(program.wait().unwrap().code(), Some(0), "the program's code, whatever became of its token");
 }
 
 #[test]

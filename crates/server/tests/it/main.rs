@@ -11,6 +11,7 @@ mod headers;
 mod keys;
 mod litellm;
 mod records;
+mod review;
 mod revocation;
 mod routes;
 mod scene;
