@@ -9,7 +9,7 @@ use keywright_testkit::usual::{Kind, events};
 use keywright_testkit::{Answer, Call, Gate, TestServer};
 use serde_json::json;
 
-use crate::scene::{SECOND, begin, call};
+use crate::scene::{SECOND, begin};
 
 /// The second piece begins where a reader that forgot its error would begin anew.
 #[tokio::test(flavor = "multi_thread")]
