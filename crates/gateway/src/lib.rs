@@ -9,6 +9,7 @@
 mod answer;
 mod call;
 mod catalog;
+mod conceal;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod json;
@@ -40,7 +41,6 @@ use keywright_protocol::record::{Intent, OutcomeKind};
 use keywright_protocol::{ApiError, Clock, ErrorCode, RequestId};
 use keywright_providers::{Dialect, Handling};
 use keywright_secret::Secret;
-use memchr::memmem;
 
 pub use answer::Answer;
 pub use catalog::{Catalog, DEMO, Upstream};
@@ -55,6 +55,7 @@ pub use traits::{
 pub use upload::BufferBudget;
 
 use call::{COMMIT_TIME, Call};
+use conceal::{mask_headers, masked};
 use meter::Meter;
 use phase::authenticate::{Caller, authenticate};
 use phase::credential::Credential;
@@ -518,39 +519,7 @@ fn upstream_request_id(headers: &HeaderMap) -> Option<String> {
     id.to_str().ok().filter(|id| id.len() <= 128).map(str::to_owned)
 }
 
-/// A header of an answer that repeats the provider key is dropped.
-fn mask_headers(headers: &mut HeaderMap, secret: &Secret) {
-    let finder = memmem::Finder::new(secret.expose().as_bytes());
-    let repeating: Vec<_> = headers
-        .iter()
-        .filter(|(_, value)| value.len() >= secret.expose().len() && finder.find(value.as_bytes()).is_some())
-        .map(|(name, _)| name.clone())
-        .collect();
-    for name in repeating {
-        headers.remove(name);
-    }
-}
-
-fn masked(body: Bytes, secret: &Secret) -> Bytes {
-    let needle = secret.expose().as_bytes();
-    if needle.len() < SHORTEST_MASKED || memmem::find(&body, needle).is_none() {
-        return body;
-    }
-    let hint = secret.hint();
-    let mut clean = Vec::with_capacity(body.len());
-    let mut rest = &body[..];
-    while let Some(at) = memmem::find(rest, needle) {
-        clean.extend_from_slice(&rest[..at]);
-        clean.extend_from_slice(hint.as_bytes());
-        rest = &rest[at + needle.len()..];
-    }
-    clean.extend_from_slice(rest);
-    Bytes::from(clean)
-}
-
 /// An error body longer than this is none that a client could use.
 const LONGEST_ERROR: usize = 1024 * 1024;
 /// How long an error body may take.
 const ERROR_TIME: Duration = Duration::from_secs(30);
-/// Shorter than any provider's key: a test's or an empty one, which would mask ordinary text.
-const SHORTEST_MASKED: usize = 8;
