@@ -7,6 +7,9 @@ use memchr::memmem;
 
 /// A header of an answer that repeats the provider key is dropped.
 pub(crate) fn mask_headers(headers: &mut HeaderMap, secret: &Secret) {
+    if secret.expose().len() < SHORTEST_MASKED {
+        return;
+    }
     let finder = memmem::Finder::new(secret.expose().as_bytes());
     let repeating: Vec<_> = headers
         .iter()
@@ -61,6 +64,7 @@ mod tests {
         headers.insert("x-debug", HeaderValue::from_static("key=sk-ant-api03-canary-0123;"));
         headers.insert("request-id", HeaderValue::from_static("req_1"));
         mask_headers(&mut headers, &Secret::new("sk-ant-api03-canary-0123"));
+        mask_headers(&mut headers, &Secret::new(""));
         assert_eq!(headers.keys().map(http::HeaderName::as_str).collect::<Vec<_>>(), ["request-id"]);
     }
 }
