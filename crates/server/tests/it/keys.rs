@@ -176,3 +176,19 @@ async fn last_use_is_known_after_the_server_has_ended() {
     })
     .await;
 }
+
+/// Abuse case 158: beyond what 32 bits of seconds hold.
+#[tokio::test(flavor = "multi_thread")]
+async fn expiry_is_the_same_after_2038() {
+    let server = TestServer::start().await;
+    server.clock.advance_seconds(20 * 365 * 86_400);
+    let account = server.account().await;
+    let key = server.key(&account.token, json!({"name": "late", "lifetimeSeconds": 3600})).await;
+    assert!(key.created_at.to_string() > "2045".to_owned(), "{}", key.created_at);
+    assert_eq!(key.expires_at, Some(key.created_at.plus_seconds(3_600)));
+    let raw = key.raw.as_deref().expect("the key itself");
+    server.clock.advance_seconds(3_599);
+    assert_eq!(server.call(call(Kind::Chat, false, raw)).await.status, 200);
+    server.clock.advance_seconds(1);
+    server.call(call(Kind::Chat, false, raw)).await.assert_refused(ErrorCode::KeyExpired);
+}

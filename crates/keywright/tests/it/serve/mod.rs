@@ -1,5 +1,6 @@
 //! `serve`: from its start to its end.
 
+mod limits;
 mod refusing;
 mod secrecy;
 mod starting;
