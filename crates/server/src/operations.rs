@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
@@ -9,6 +10,9 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::CONTENT_TYPE;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use keywright_protocol::{ErrorCode, routes};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
@@ -49,8 +53,22 @@ pub(crate) fn serve(
         .layer(from_fn(move |request: Request, next: Next| guarded(Arc::clone(&guard), request, next)))
         .with_state(api);
     Ok(tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!(%error, "the operations listener has ended");
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => {
+                    let service = TowerToHyperService::new(router.clone());
+                    let connection = http1::Builder::new()
+                        .timer(TokioTimer::new())
+                        .header_read_timeout(HEAD_TIME)
+                        .serve_connection(TokioIo::new(stream), service);
+                    // How a tool of the operator's hangs up is of no concern.
+                    tokio::spawn(async move { drop(connection.await) });
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection to the operations listener cannot be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
         }
     }))
 }
@@ -67,3 +85,6 @@ async fn guarded(guard: Arc<Guard>, request: Request, next: Next) -> Response {
         Err(error) => Refusal(error).into_response(),
     }
 }
+
+/// For the head of a request, the wait for it on an idle connection included.
+const HEAD_TIME: Duration = Duration::from_secs(30);
