@@ -27,52 +27,35 @@ pub fn provider(id: &str) -> Option<&'static Provider> {
     PROVIDERS.iter().find(|provider| provider.id == id)
 }
 
-const fn openai_like(
+/// A provider whose own address and place of the key are those of its dialect.
+const fn usual(
+    dialect: Dialect,
     id: &'static str,
     name: &'static str,
     environment: &'static [&'static str],
     base_url: &'static str,
     documentation: &'static str,
 ) -> Provider {
-    Provider {
-        id,
-        name,
-        environment,
-        dialect: Dialect::OpenAi,
-        base_url: Some(base_url),
-        key_header: KeyHeader::Bearer,
-        documentation,
-    }
-}
-
-const fn anthropic_like(
-    id: &'static str,
-    name: &'static str,
-    environment: &'static [&'static str],
-    base_url: &'static str,
-    documentation: &'static str,
-) -> Provider {
-    Provider {
-        id,
-        name,
-        environment,
-        dialect: Dialect::Anthropic,
-        base_url: Some(base_url),
-        key_header: KeyHeader::XApiKey,
-        documentation,
-    }
+    let key_header = match dialect {
+        Dialect::Anthropic => KeyHeader::XApiKey,
+        Dialect::OpenAi => KeyHeader::Bearer,
+        Dialect::Gemini => KeyHeader::XGoogApiKey,
+    };
+    Provider { id, name, environment, dialect, base_url: Some(base_url), key_header, documentation }
 }
 
 /// All providers. The order is that of the reference page.
 pub const PROVIDERS: &[Provider] = &[
-    anthropic_like(
+    usual(
+        Dialect::Anthropic,
         "anthropic",
         "Anthropic",
         &["ANTHROPIC_API_KEY"],
         "https://api.anthropic.com",
         "https://console.anthropic.com/settings/keys",
     ),
-    openai_like(
+    usual(
+        Dialect::OpenAi,
         "openai",
         "OpenAI",
         &["OPENAI_API_KEY"],
@@ -97,64 +80,73 @@ pub const PROVIDERS: &[Provider] = &[
         key_header: KeyHeader::XGoogApiKey,
         documentation: "https://aistudio.google.com/apikey",
     },
-    openai_like(
+    usual(
+        Dialect::OpenAi,
         "mistral",
         "Mistral",
         &["MISTRAL_API_KEY"],
         "https://api.mistral.ai/v1",
         "https://console.mistral.ai/api-keys",
     ),
-    openai_like(
+    usual(
+        Dialect::OpenAi,
         "groq",
         "Groq",
         &["GROQ_API_KEY"],
         "https://api.groq.com/openai/v1",
         "https://console.groq.com/keys",
     ),
-    openai_like(
+    usual(
+        Dialect::OpenAi,
         "cerebras",
         "Cerebras",
         &["CEREBRAS_API_KEY"],
         "https://api.cerebras.ai/v1",
         "https://cloud.cerebras.ai",
     ),
-    openai_like("xai", "xAI", &["XAI_API_KEY"], "https://api.x.ai/v1", "https://console.x.ai"),
-    openai_like(
+    usual(Dialect::OpenAi, "xai", "xAI", &["XAI_API_KEY"], "https://api.x.ai/v1", "https://console.x.ai"),
+    usual(
+        Dialect::OpenAi,
         "openrouter",
         "OpenRouter",
         &["OPENROUTER_API_KEY"],
         "https://openrouter.ai/api/v1",
         "https://openrouter.ai/keys",
     ),
-    openai_like(
+    usual(
+        Dialect::OpenAi,
         "vercel-ai-gateway",
         "Vercel AI Gateway",
         &["AI_GATEWAY_API_KEY"],
         "https://ai-gateway.vercel.sh/v1",
         "https://vercel.com/docs/ai-gateway",
     ),
-    openai_like(
+    usual(
+        Dialect::OpenAi,
         "zai",
         "ZAI",
         &["ZAI_API_KEY"],
         "https://api.z.ai/api/coding/paas/v4",
         "https://z.ai/manage-apikey/apikey-list",
     ),
-    openai_like(
+    usual(
+        Dialect::OpenAi,
         "opencode",
         "OpenCode Zen",
         &["OPENCODE_API_KEY"],
         "https://opencode.ai/zen/v1",
         "https://opencode.ai/auth",
     ),
-    anthropic_like(
+    usual(
+        Dialect::Anthropic,
         "minimax",
         "MiniMax",
         &["MINIMAX_API_KEY"],
         "https://api.minimax.io/anthropic",
         "https://platform.minimax.io",
     ),
-    anthropic_like(
+    usual(
+        Dialect::Anthropic,
         "minimax-cn",
         "MiniMax (China)",
         &["MINIMAX_CN_API_KEY"],

@@ -286,6 +286,8 @@ async fn an_end_that_cannot_be_recorded_is_never_a_clean_one() {
     assert!(!answer.text().contains("message_stop"), "{}", answer.text());
     assert!(answer.text().contains("AUDIT_UNAVAILABLE"), "{}", answer.text());
     drop(held);
+    // It is recorded when there is room again.
+    assert_ne!(server.ended_records(&account.token, 1).await[0].outcome, "running");
 }
 
 #[tokio::test(flavor = "multi_thread")]

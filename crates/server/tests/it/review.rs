@@ -6,7 +6,7 @@ use keywright_protocol::ErrorCode;
 use keywright_protocol::routes;
 use keywright_protocol::wire::ChildToken;
 use keywright_testkit::usual::{Kind, events};
-use keywright_testkit::{Answer, Call, Gate, TestServer};
+use keywright_testkit::{Answer, Call, TestServer};
 use serde_json::json;
 
 use crate::scene::{SECOND, begin};
@@ -118,22 +118,6 @@ async fn a_revoked_call_ends_upstream_although_its_client_reads_nothing() {
     assert!(revoked.elapsed() < SECOND + SECOND);
     let record = &server.ended_records(&account.token, 1).await[0];
     assert_eq!((record.outcome.as_str(), record.error_code.as_deref()), ("revoked", Some("KEY_REVOKED")));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_end_that_could_not_be_recorded_is_recorded_when_there_is_room_again() {
-    let server = TestServer::start().await;
-    let account = server.account().await;
-    let all = events(Kind::Messages);
-    let gate = Gate::closed();
-    server.provider.answer(Answer::events().chunks(&all[..3]).until(&gate).chunk(all[3]).end());
-    let reply = begin(&server, Kind::Messages, &account.token, all[2]).await;
-    let held = server.hold_records();
-    gate.open();
-    assert!(reply.whole().await.broken);
-    drop(held);
-    let record = &server.ended_records(&account.token, 1).await[0];
-    assert_ne!(record.outcome, "running");
 }
 
 #[tokio::test(flavor = "multi_thread")]
