@@ -166,7 +166,12 @@ mod tests {
     async fn a_loopback_address_is_dialled_only_for_the_operator() {
         let canary = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let url = format!("http://{}", canary.local_addr().expect("bound"));
-        assert!(dialler(&[]).connect(&exactly(&url)).await.is_ok());
+        let Ok(Stream::Plain(tcp)) = dialler(&[]).connect(&exactly(&url)).await else {
+            panic!("no connection")
+        };
+        assert!(tcp.nodelay().expect("asked"), "small writes would wait");
+        #[cfg(target_os = "linux")]
+        assert_eq!(SockRef::from(&tcp).tcp_user_timeout().expect("asked"), Some(USER_TIMEOUT));
         let accepted = canary.accept().await;
         assert!(accepted.is_ok());
         let port = canary.local_addr().expect("bound").port();

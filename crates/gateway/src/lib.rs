@@ -523,3 +523,6 @@ fn upstream_request_id(headers: &HeaderMap) -> Option<String> {
 const LONGEST_ERROR: usize = 1024 * 1024;
 /// How long an error body may take.
 const ERROR_TIME: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests;

@@ -8,9 +8,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use keywright_secret::Secret;
-use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
+use sqlx::{ConnectOptions, Connection};
 
 use crate::StoreError;
 use crate::migration::{SqliteSchema, is_current, migrate_postgres, migrate_sqlite, sqlite_options, subset};
@@ -174,13 +174,24 @@ fn reserve(folder: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// Connections to a file do not go stale: none is tested before use or replaced with age.
+/// Connections to a file do not go stale: none is tested before use or replaced with age. But when a
+/// statement fails for want of room SQLite ends the transaction by itself; sqlx's own end of it then fails,
+/// and the connection would refuse every transaction after. Such a one is closed, and a new one opened.
 fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(connections)
         .min_connections(1)
         .acquire_timeout(PATIENCE)
         .test_before_acquire(false)
+        .before_acquire(|connection, _| {
+            Box::pin(async move {
+                if connection.is_in_transaction() {
+                    // Its rollback may only be waiting for its turn.
+                    connection.ping().await?;
+                }
+                Ok(!connection.is_in_transaction())
+            })
+        })
         .idle_timeout(None)
         .max_lifetime(None)
 }

@@ -95,6 +95,13 @@ impl Served {
         prlimit(Some(Pid::from_child(&self.child)), Resource::Nofile, limit).unwrap();
     }
 
+    /// Lets no file of its grow beyond so many bytes, as a full disk would not; `None` gives it room again.
+    /// It must have been started with the signal for that ignored.
+    pub(crate) fn limit_file_size(&self, most: Option<u64>) {
+        let limit = Rlimit { current: most, maximum: None };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Fsize, limit).unwrap();
+    }
+
     /// Waits until it has ended; how, and all that it wrote.
     #[track_caller]
     pub(crate) fn ended(mut self) -> (ExitStatus, String) {

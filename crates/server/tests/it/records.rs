@@ -303,6 +303,19 @@ async fn in_batched_mode_records_wait_and_calls_do_not() {
     assert_eq!((record.outcome.as_str(), record.usage.input_tokens), ("succeeded", 10));
 }
 
+/// Longer than the writer waits for the database: both writes of the call have failed by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_batched_mode_what_could_not_be_written_is_written_when_it_can_be() {
+    let server = Setup::new().await.set("records.mode", "batched").start().await;
+    let account = server.account().await;
+    let held = server.hold_records();
+    assert_eq!(server.call(call(Kind::Messages, true, &account.token)).await.status, 200);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    drop(held);
+    let record = &server.ended_records(&account.token, 1).await[0];
+    assert_eq!((record.outcome.as_str(), record.usage.input_tokens), ("succeeded", 10));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn records_survive_a_restart_and_running_calls_end_with_it() {
     on_both(|setup| async move {

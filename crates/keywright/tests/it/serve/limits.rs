@@ -1,12 +1,13 @@
 //! At its limits it refuses, and recovers.
 
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::home::Home;
-use crate::served::Served;
+use crate::served::{FREE_PORTS, Served};
 
 /// Abuse case 159.
 #[test]
@@ -48,4 +49,45 @@ fn sixty_four_writers_at_once_are_all_served() {
         }
     });
     assert_eq!(served.requests(&account).len(), 100, "a page of them");
+}
+
+/// Starts a server to which a file that may not grow is an error and no signal.
+fn served_without_signal(home: &Home) -> Served {
+    let plain = home.command(["serve", "--demo"]);
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", r#"trap '' XFSZ; exec "$0" "$@""#])
+        .arg(plain.get_program())
+        .args(plain.get_args())
+        .args(FREE_PORTS)
+        .env_clear()
+        .envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .current_dir(home.path());
+    Served::start(&mut command)
+}
+
+/// Found with a real full disk: SQLite ended the transaction by itself, and no key could be made or
+/// deleted until the next start.
+#[test]
+fn with_no_room_on_the_disk_nothing_is_promised_and_with_room_again_everything_works() {
+    let home = Home::new();
+    let served = served_without_signal(&home);
+    let account = served.temporary();
+    let (id, key) = served.key(&account, "first");
+    let path = format!("/api/v1/keys/{id}");
+    served.limit_file_size(Some(1));
+    for _ in 0..3 {
+        let refused = served.post("/api/v1/keys", &json!({"name": "second"})).token(&account).send();
+        assert_eq!((refused.status, refused.code().as_str()), (503, "STORAGE_UNAVAILABLE"));
+        served.delete(&path).token(&account).send().with_status(503);
+        let refused = served.message(&key, "hello", false).send().with_status(503);
+        assert!(refused.text().contains("AUDIT_UNAVAILABLE"), "{}", refused.text());
+        served.get("/api/v1/whoami").token(&key).send().with_status(200);
+    }
+    served.limit_file_size(None);
+    served.delete(&path).token(&account).send().with_status(200);
+    let refused = served.message(&key, "hello", false).send().with_status(401);
+    assert!(refused.text().contains("KEY_REVOKED"), "{}", refused.text());
+    let (_, second) = served.key(&account, "second");
+    served.message(&second, "hello", false).send().with_status(200);
 }
