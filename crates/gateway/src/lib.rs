@@ -52,7 +52,7 @@ pub use surface::Surface;
 pub use traits::{
     CentralKey, Committed, CredentialSource, NotRecorded, Principals, Recorder, Verification, Verified,
 };
-pub use upload::BufferBudget;
+pub use upload::{BufferBudget, TwoLengths};
 
 use call::{COMMIT_TIME, Call};
 use conceal::{mask_headers, masked};
@@ -216,7 +216,7 @@ impl Gateway {
         B: Body<Data = Bytes> + Unpin,
     {
         let settings = &self.settings;
-        let Parts { method, uri, mut headers, .. } = parts;
+        let Parts { method, uri, mut headers, extensions, .. } = parts;
 
         let routed = match route::find(&settings.catalog, surface, &method, &headers) {
             Ok(routed) => routed,
@@ -237,6 +237,10 @@ impl Gateway {
             }
         };
 
+        if let Some(two_lengths) = extensions.get::<TwoLengths>() {
+            upload::discard(body).await;
+            return Err(two_lengths.refusal());
+        }
         let mut reader = route::body_reader();
         let upload = take_in(settings, &headers, body, &mut reader).await?;
         call.intent.request_bytes = i64::try_from(upload.len()).unwrap_or(i64::MAX);

@@ -59,6 +59,20 @@ impl Drop for Share {
     }
 }
 
+/// An extension of a request whose body is said to end in two places, by a Content-Length and by
+/// chunks. Whoever reads the connection sets it: what hyper hands on has one length only.
+#[derive(Clone, Copy, Debug)]
+pub struct TwoLengths;
+
+impl TwoLengths {
+    /// What such a request is answered.
+    pub fn refusal(self) -> ApiError {
+        ApiError::new(ErrorCode::InvalidRequest)
+            .because("Content-Length and Transfer-Encoding stand beside each other.")
+            .next("Send one of them. If you sent one, a proxy on the way added the other.")
+    }
+}
+
 /// A whole request body.
 #[derive(Debug)]
 pub(crate) struct Upload {

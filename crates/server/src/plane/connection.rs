@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use crate::plane::body::PlaneBody;
+use crate::plane::framing::{Framing, FramingWatch};
 use crate::plane::service::{Ends, respond};
 use crate::plane::stall::StallGuard;
 use crate::plane::{PlaneParts, Stage};
@@ -108,7 +109,7 @@ async fn serve(
     stage: watch::Receiver<Stage>,
 ) {
     let Some(acceptor) = parts.tls.clone() else {
-        return serve_http1(StallGuard::new(stream), service(parts, gateway, ends), stage).await;
+        return serve_http1(StallGuard::new(stream), parts, gateway, ends, stage).await;
     };
     // A client that fails the handshake is told by TLS, and is no concern of anybody here.
     let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await else { return };
@@ -120,22 +121,29 @@ async fn serve(
             .max_concurrent_streams(MOST_STREAMS)
             .max_header_list_size(LARGEST_HEAD as u32)
             .keep_alive_interval(HEAD_TIME)
-            .serve_connection(TokioIo::new(stream), service(parts, gateway, ends));
+            // HTTP/2 has one framing, and no Transfer-Encoding.
+            .serve_connection(TokioIo::new(stream), service(parts, gateway, ends, Rc::default()));
         drive(connection, stage).await;
     } else {
-        serve_http1(stream, service(parts, gateway, ends), stage).await;
+        serve_http1(stream, parts, gateway, ends, stage).await;
     }
 }
 
-async fn serve_http1<S>(stream: S, service: impl Answers, stage: watch::Receiver<Stage>)
-where
+async fn serve_http1<S>(
+    stream: S,
+    parts: Rc<PlaneParts>,
+    gateway: Rc<Gateway>,
+    ends: Ends,
+    stage: watch::Receiver<Stage>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
+    let (stream, framing) = FramingWatch::new(stream);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME)
         .max_buf_size(LARGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service(parts, gateway, ends, framing));
     drive(connection, stage).await;
 }
 
@@ -160,9 +168,10 @@ impl<S> Answers for S where
 {
 }
 
-fn service(parts: Rc<PlaneParts>, gateway: Rc<Gateway>, ends: Ends) -> impl Answers {
+fn service(parts: Rc<PlaneParts>, gateway: Rc<Gateway>, ends: Ends, framing: Rc<Framing>) -> impl Answers {
     service_fn(move |request: Request<Incoming>| {
-        let answering = respond(Rc::clone(&parts), Rc::clone(&gateway), ends, request);
+        let framing = Rc::clone(&framing);
+        let answering = respond(Rc::clone(&parts), Rc::clone(&gateway), ends, framing, request);
         async move { Ok::<_, Infallible>(answering.await) }
     })
 }
@@ -185,5 +194,5 @@ const USER_TIMEOUT: Duration = Duration::from_secs(30);
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 /// For the head of a request, the wait for it on an idle connection included.
 const HEAD_TIME: Duration = Duration::from_secs(40);
-const LARGEST_HEAD: usize = 256 * 1024;
+pub(super) const LARGEST_HEAD: usize = 256 * 1024;
 const MOST_STREAMS: u32 = 200;

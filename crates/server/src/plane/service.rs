@@ -4,15 +4,18 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 
 use axum::response::IntoResponse;
-use http::{Request, Response};
+use http::header::{CONNECTION, TRANSFER_ENCODING};
+use http::request::Parts;
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
-use keywright_gateway::{Gateway, Surface};
+use keywright_gateway::{Gateway, Surface, TwoLengths};
 use keywright_protocol::{ApiError, ErrorCode};
 use tower::ServiceExt;
 
 use crate::api::Refusal;
 use crate::plane::PlaneParts;
 use crate::plane::body::PlaneBody;
+use crate::plane::framing::Framing;
 
 /// From where a request came, and where it arrived. An extension of every request to the router.
 #[derive(Clone, Copy, Debug)]
@@ -35,9 +38,29 @@ pub(super) async fn respond(
     parts: Rc<PlaneParts>,
     gateway: Rc<Gateway>,
     ends: Ends,
+    framing: Rc<Framing>,
     request: Request<Incoming>,
 ) -> Response<PlaneBody> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    if !head.headers.contains_key(TRANSFER_ENCODING) {
+        return answer(&parts, &gateway, ends, head, body).await;
+    }
+    if framing.has_two_lengths() {
+        head.extensions.insert(TwoLengths);
+    }
+    let mut response = answer(&parts, &gateway, ends, head, body).await;
+    // Nobody watches what comes behind a body in chunks.
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+async fn answer(
+    parts: &PlaneParts,
+    gateway: &Gateway,
+    ends: Ends,
+    head: Parts,
+    body: Incoming,
+) -> Response<PlaneBody> {
     let to_gateway = Surface::of(head.uri.path()).is_some();
     if let Err(error) = parts.guard.check(&head) {
         return if to_gateway {
@@ -50,6 +73,9 @@ pub(super) async fn respond(
     if to_gateway {
         let request = Request::from_parts(head, body);
         return gateway.handle(request, client).await.map(PlaneBody::Gateway);
+    }
+    if let Some(two_lengths) = head.extensions.get::<TwoLengths>() {
+        return refused(two_lengths.refusal());
     }
     let mut request = Request::from_parts(head, axum::body::Body::new(body));
     request.extensions_mut().insert(Peer { client, local: ends.local });

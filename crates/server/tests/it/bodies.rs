@@ -82,33 +82,67 @@ async fn requests_that_two_readers_could_take_differently_are_refused() {
     assert_eq!(server.provider.connections(), 0);
 }
 
-/// RFC 9112 section 6.3: the chunks count, and the connection ends with the answer.
+/// RFC 9112 section 6.3: two readers could take such a request differently.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_length_beside_chunks_smuggles_nothing_in() {
+async fn a_length_beside_chunks_is_refused_and_recorded() {
     let server = TestServer::start().await;
     let account = server.account().await;
     let body = Kind::Messages.body(false).to_string();
     let smuggled = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let before = format!(
+        "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
     for framing in [
         "transfer-encoding: chunked\r\ncontent-length: 3",
         "content-length: 3\r\ntransfer-encoding: chunked",
         "content-length: 0\r\nTransfer-Encoding: Chunked\r\ncontent-length: 9999",
     ] {
-        let mut connection = server.raw().await;
-        let head = format!(
-            "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\nx-keywright-token: {}\r\n",
-            account.token
-        );
-        let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
-        connection.write(format!("{head}{framing}\r\n\r\n{chunks}{smuggled}")).await;
-        let answers = String::from_utf8_lossy(&connection.to_end().await).into_owned();
-        assert_eq!(answers.matches("HTTP/1.1 ").count(), 1, "the connection went on: {answers}");
-        let heard = server.provider.last();
-        assert_eq!(&heard.body[..], body.as_bytes());
-        assert_eq!(heard.all("content-length"), [body.len().to_string()]);
-        assert_eq!(heard.header("transfer-encoding"), None);
+        for (first, path) in [("", "/v1/messages"), (&before[..], "/v1/messages"), ("", "/api/v1/keys")] {
+            let mut connection = server.raw().await;
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nhost: localhost\r\nx-keywright-token: {}\r\n{framing}\r\n\r\n",
+                account.token
+            );
+            // Cut in the middle of the head: it is one all the same.
+            connection.write(format!("{first}{}", &head[..head.len() - 20])).await;
+            connection.write(format!("{}{chunks}{smuggled}", &head[head.len() - 20..])).await;
+            let answers = String::from_utf8_lossy(&connection.to_end().await).into_owned();
+            let statuses: Vec<&str> =
+                answers.split("HTTP/1.1 ").skip(1).filter_map(|answer| answer.get(..3)).collect();
+            let expected = if first.is_empty() { vec!["400"] } else { vec!["401", "400"] };
+            assert_eq!(statuses, expected, "{framing}: {answers}");
+            assert!(
+                answers.contains("INVALID_REQUEST") && answers.contains("beside each other"),
+                "{answers}"
+            );
+        }
     }
-    assert_eq!(server.provider.count(), 3);
+    assert_eq!(server.provider.connections(), 0);
+    let records = server.ended_records(&account.token, 6).await;
+    assert!(
+        records.iter().all(|record| record.error_code.as_deref() == Some("INVALID_REQUEST")),
+        "{records:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_ends_behind_a_body_in_chunks() {
+    let server = TestServer::start().await;
+    let account = server.account().await;
+    let body = Kind::Messages.body(false).to_string();
+    let head = format!(
+        "POST /v1/messages HTTP/1.1\r\nhost: localhost\r\nx-keywright-token: {}\r\ntransfer-encoding: chunked\r\n\r\n",
+        account.token
+    );
+    let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let mut connection = server.raw().await;
+    connection.write(format!("{head}{chunks}{head}{chunks}")).await;
+    let answers = String::from_utf8_lossy(&connection.to_end().await).into_owned();
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 1, "{answers}");
+    assert!(answers.to_ascii_lowercase().contains("connection: close"), "{answers}");
+    assert_eq!(server.provider.count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
