@@ -1,10 +1,13 @@
 //! One call and its record: begun at most once, ended exactly once, whatever happens to it.
 
 use std::rc::Rc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use keywright_protocol::record::{Intent, Outcome, OutcomeKind, RecordOp};
 use keywright_protocol::{ApiError, ErrorCode};
+use keywright_providers::Dialect;
+use metrics::Counter;
 use tokio::time::timeout;
 
 use crate::meter::Reading;
@@ -15,7 +18,7 @@ pub(crate) struct Call {
     recorder: Rc<dyn Recorder>,
     started: Instant,
     /// What is known so far; handed over when the call is begun or refused.
-    pub(crate) intent: Box<Intent>,
+    pub(crate) intent: Arc<Intent>,
     begun: bool,
     ended: bool,
     /// What is seen of the answer.
@@ -37,16 +40,21 @@ impl Call {
         recorder.reserve().then(|| Self {
             recorder,
             started,
-            intent: Box::new(intent),
+            intent: Arc::new(intent),
             begun: false,
             ended: false,
             seen: Seen::default(),
         })
     }
 
+    /// What is known so far, to add to it. To be used before the call is begun: then nobody shares it.
+    pub(crate) fn intent_mut(&mut self) -> &mut Intent {
+        Arc::make_mut(&mut self.intent)
+    }
+
     /// Records that the call is about to be sent on.
     pub(crate) async fn begin(&mut self) -> Result<(), NotRecorded> {
-        let committed = self.recorder.record(RecordOp::Begin(self.intent.clone()));
+        let committed = self.recorder.record(RecordOp::Begin(Arc::clone(&self.intent)));
         timeout(COMMIT_TIME, committed).await.unwrap_or(Err(NotRecorded))?;
         self.begun = true;
         Ok(())
@@ -87,12 +95,11 @@ impl Call {
             upstream_request_id: self.seen.upstream_request_id.take(),
             response_id: reading.response_id,
         });
-        metrics::counter!("keywright_requests_total", "dialect" => self.intent.dialect, "outcome" => kind.as_str())
-            .increment(1);
+        count(self.intent.dialect, kind);
         self.recorder.record(if self.begun {
             RecordOp::End(outcome)
         } else {
-            RecordOp::Whole(self.intent.clone(), outcome)
+            RecordOp::Whole(Arc::clone(&self.intent), outcome)
         })
     }
 
@@ -114,6 +121,26 @@ impl Drop for Call {
         }
     }
 }
+
+fn count(dialect: &'static str, kind: OutcomeKind) {
+    let place =
+        |(counted, outcome, _): &&(&str, OutcomeKind, Counter)| *counted == dialect && *outcome == kind;
+    if let Some((_, _, counter)) = COUNTERS.iter().find(place) {
+        counter.increment(1);
+    }
+}
+
+/// One for each dialect and outcome: looking one up by its labels costs more than all else in a count.
+static COUNTERS: LazyLock<Vec<(&'static str, OutcomeKind, Counter)>> = LazyLock::new(|| {
+    let counter = |dialect: Dialect, kind: OutcomeKind| {
+        let (dialect, outcome) = (dialect.as_str(), kind.as_str());
+        let counter =
+            metrics::counter!("keywright_requests_total", "dialect" => dialect, "outcome" => outcome);
+        (dialect, kind, counter)
+    };
+    let kinds = |dialect| OutcomeKind::ALL.map(|kind| counter(dialect, kind));
+    Dialect::ALL.into_iter().flat_map(kinds).collect()
+});
 
 /// How long a call waits for a record.
 pub(crate) const COMMIT_TIME: Duration = Duration::from_secs(5);

@@ -34,6 +34,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use http_body::Body;
+use http_body::Frame;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use keywright_dial::Dialler;
@@ -59,7 +60,7 @@ use conceal::{mask_headers, masked};
 use meter::Meter;
 use phase::authenticate::{Caller, authenticate};
 use phase::credential::Credential;
-use phase::meter::{Relay, Watch};
+use phase::meter::{Relay, Watch, read};
 use phase::permit::Permit;
 use phase::{credential, forward, inject, permit, route};
 use pool::{Lease, Pool};
@@ -226,8 +227,8 @@ impl Gateway {
             }
         };
         let dialect = routed.route.dialect;
-        call.intent.dialect = dialect.as_str();
-        call.intent.route = routed.route.label;
+        call.intent_mut().dialect = dialect.as_str();
+        call.intent_mut().route = routed.route.label;
 
         let permit = match permit::grant(&settings.limits, caller.principal) {
             Ok(permit) => permit,
@@ -243,15 +244,15 @@ impl Gateway {
         }
         let mut reader = route::body_reader();
         let upload = take_in(settings, &headers, body, &mut reader).await?;
-        call.intent.request_bytes = i64::try_from(upload.len()).unwrap_or(i64::MAX);
-        call.intent.session_id =
+        call.intent_mut().request_bytes = i64::try_from(upload.len()).unwrap_or(i64::MAX);
+        call.intent_mut().session_id =
             session::session_id(&headers, reader.value("metadata"), reader.value("prompt_cache_key"));
         let asked = route::asked(&routed, &reader)?;
-        call.intent.model = asked.model.clone();
-        call.intent.stream = asked.stream;
+        call.intent_mut().model = asked.model.clone();
+        call.intent_mut().stream = asked.stream;
 
         let upstream = routed.upstream(&settings.catalog, asked.model.as_deref(), caller.own.is_some())?;
-        call.intent.provider = Some(upstream.name.clone());
+        call.intent_mut().provider = Some(upstream.name.clone());
 
         let credential = credential::choose(
             self.credentials.as_ref(),
@@ -260,8 +261,8 @@ impl Gateway {
             &upstream,
             caller.own,
         )?;
-        call.intent.credential = Some(credential.kind());
-        call.intent.credential_hint = Some(credential.hint());
+        call.intent_mut().credential = Some(credential.kind());
+        call.intent_mut().credential_hint = Some(credential.hint());
         self.refuse_foreign_objects(&permit, &credential, &routed, &asked).await?;
 
         inject::inject(&mut headers, &permit, &credential, &upstream, dialect, &settings.hop);
@@ -325,24 +326,72 @@ impl Gateway {
         }
         if body.is_end_stream() {
             lease.give_back();
-            return match tokio::time::timeout(
-                COMMIT_TIME,
-                call.end(good_end, None, meter::Reading::default()),
-            )
-            .await
-            {
-                Ok(Ok(())) => Response::from_parts(head, Answer::whole(Bytes::new())),
-                _ => refuse(dialect, &ErrorCode::AuditUnavailable.into(), call.intent.id),
-            };
+            return give_out(call, dialect, head, Bytes::new(), meter::Reading::default()).await;
         }
-        let meter = match (metered, is_event_stream(&head.headers)) {
+        let idle_timeout = self.settings.idle_timeout;
+        let events = is_event_stream(&head.headers);
+        let meter = match (metered, events) {
             (false, false) => Meter::Off,
-            (false, true) | (true, true) => Meter::events(),
+            (_, true) => Meter::events(),
             (true, false) => Meter::document(),
         };
-        let watch =
-            Watch { meter, metered, dialect, permit, idle_timeout: self.settings.idle_timeout, good_end };
-        let relay = Rc::new(RefCell::new(Relay::new(body, lease, call, watch)));
+        let watch = Watch { meter, metered, dialect, permit, idle_timeout, good_end };
+        if events {
+            return self.pass(head, body, None, lease, call, watch);
+        }
+        self.answer_document(head, body, lease, call, watch).await
+    }
+
+    /// Passes on an answer that is no stream of events. Its head says nothing without its body, so it waits
+    /// for the first of it: most often that is all, and then head, body and end go out in one write.
+    async fn answer_document(
+        &self,
+        head: http::response::Parts,
+        mut body: Incoming,
+        lease: Lease,
+        mut call: Call,
+        mut watch: Watch,
+    ) -> Response<Answer> {
+        let dialect = watch.dialect;
+        let died = watch.permit.principal.liveness.died();
+        if let Err(error) = watch.permit.stands() {
+            return conclude(call, dialect, &error).await;
+        }
+        let first = tokio::select! {
+            biased;
+            first = tokio::time::timeout(watch.idle_timeout, body.frame()) => first,
+            () = died => return conclude(call, dialect, &ErrorCode::KeyRevoked.into()).await,
+        };
+        let first = match first {
+            Ok(Some(Ok(frame))) => frame,
+            Ok(None) => Frame::data(Bytes::new()),
+            Ok(Some(Err(_))) => return conclude(call, dialect, &ErrorCode::UpstreamReset.into()).await,
+            Err(_) => return conclude(call, dialect, &ErrorCode::UpstreamTimeout.into()).await,
+        };
+        if !body.is_end_stream() {
+            return self.pass(head, body, Some(first), lease, call, watch);
+        }
+        lease.give_back();
+        // Trailers are dropped: no model API has any, and they could carry what headers may not.
+        let whole = first.into_data().unwrap_or_default();
+        call.pass(whole.len());
+        watch.meter.feed(&whole);
+        let reading =
+            if watch.metered { read(&watch.meter, &call, false) } else { meter::Reading::default() };
+        give_out(call, dialect, head, whole, reading).await
+    }
+
+    /// Passes an answer on as it comes.
+    fn pass(
+        &self,
+        head: http::response::Parts,
+        body: Incoming,
+        first: Option<Frame<Bytes>>,
+        lease: Lease,
+        call: Call,
+        watch: Watch,
+    ) -> Response<Answer> {
+        let relay = Rc::new(RefCell::new(Relay::new(body, first, lease, call, watch)));
         self.passing.borrow_mut().push(Rc::downgrade(&relay));
         Response::from_parts(head, Answer::passing(relay))
     }
@@ -466,6 +515,21 @@ async fn conclude(mut call: Call, dialect: Dialect, error: &ApiError) -> Respons
         let _ = tokio::time::timeout(COMMIT_TIME, recorded).await;
     }
     refuse(dialect, error, call.intent.id)
+}
+
+/// Gives out an answer that is all there, once its end is recorded.
+async fn give_out(
+    mut call: Call,
+    dialect: Dialect,
+    head: http::response::Parts,
+    whole: Bytes,
+    reading: meter::Reading,
+) -> Response<Answer> {
+    let committed = call.end(OutcomeKind::Succeeded, None, reading);
+    match tokio::time::timeout(COMMIT_TIME, committed).await {
+        Ok(Ok(())) => Response::from_parts(head, Answer::whole(whole)),
+        _ => refuse(dialect, &ErrorCode::AuditUnavailable.into(), call.intent.id),
+    }
 }
 
 fn refuse(dialect: Dialect, error: &ApiError, id: RequestId) -> Response<Answer> {

@@ -3,6 +3,7 @@
 //! The gateway fills these, the store keeps them. Nothing here is content: no prompt, no answer.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::wire::TokenUsage;
 use crate::{ErrorCode, KeyId, OrganizationId, RequestId, Timestamp, UserId};
@@ -138,11 +139,11 @@ impl CredentialKind {
 #[derive(Clone, Debug)]
 pub enum RecordOp {
     /// A call is about to be sent on.
-    Begin(Box<Intent>),
+    Begin(Arc<Intent>),
     /// A call that was begun has ended.
     End(Box<Outcome>),
     /// A call of a known caller that was refused before it was begun.
-    Whole(Box<Intent>, Box<Outcome>),
+    Whole(Arc<Intent>, Box<Outcome>),
     /// A caller that nobody could be proven to be: counted by address, code and minute.
     Unproven {
         /// From where.

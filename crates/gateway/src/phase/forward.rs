@@ -13,7 +13,7 @@ use keywright_protocol::ErrorCode;
 use keywright_providers::is_unsafe_response_header;
 
 use crate::catalog::Upstream;
-use crate::phase::inject::remove_connection_headers;
+use crate::phase::inject::{is_of_connection, remove};
 use crate::phase::permit::Permit;
 use crate::pool::{Lease, Pool};
 use crate::upload::Upload;
@@ -57,12 +57,7 @@ pub(crate) async fn forward(
 
 /// Takes out of an answer's head what must not be passed on.
 pub(crate) fn clean_head(headers: &mut HeaderMap) {
-    let unsafe_names: Vec<_> =
-        headers.keys().filter(|name| is_unsafe_response_header(name.as_str())).cloned().collect();
-    for name in unsafe_names {
-        headers.remove(name);
-    }
-    remove_connection_headers(headers);
+    remove(headers, |name, _| is_of_connection(name) || is_unsafe_response_header(name.as_str()));
 }
 
 fn code_of(error: &DialError, upstream: &Upstream) -> ErrorCode {

@@ -9,6 +9,7 @@ use keywright_protocol::ErrorCode;
 use keywright_providers::{CREDENTIAL_QUERY, Dialect, HOP_BY_HOP, KeyHeader, is_withheld};
 use keywright_secret::mentions_token;
 use memchr::memmem;
+use smallvec::SmallVec;
 use url::form_urlencoded;
 
 use crate::catalog::Upstream;
@@ -27,15 +28,17 @@ pub(crate) fn inject(
     dialect: Dialect,
     hop: &HeaderValue,
 ) {
-    remove_connection_headers(headers);
     let own_selectors = match credential {
-        Credential::Byok(_) => take_account_selectors(headers),
+        Credential::Byok(_) => {
+            remove(headers, |name, _| is_of_connection(name));
+            account_selectors(headers)
+        }
         Credential::Central(_) => Vec::new(),
     };
-    for name in [HOST, CONTENT_LENGTH, EXPECT] {
-        headers.remove(name);
-    }
-    remove_withheld(headers);
+    remove(headers, |name, value| {
+        let replaced = [HOST, CONTENT_LENGTH, EXPECT].contains(name);
+        replaced || is_of_connection(name) || is_credential(name, value)
+    });
     headers.insert(HOST, upstream.authority.clone());
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.append(HOP_HEADER, hop.clone());
@@ -76,47 +79,41 @@ pub(crate) fn refuse_loop(headers: &HeaderMap, hop: &HeaderValue) -> Result<(), 
     }
 }
 
-/// Removes what belongs to the connection, and what its `Connection` header names. The key is
-/// put in after this, so naming its header there takes nothing away.
-pub(crate) fn remove_connection_headers(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
+/// Removes the headers that `unwanted` picks, and what the `Connection` header names. What the gateway
+/// puts in itself comes after this, so naming it there takes nothing away.
+pub(crate) fn remove(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName, &HeaderValue) -> bool) {
+    let named = headers
         .get_all(CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for name in named {
+        .filter_map(|name| name.trim().parse().ok());
+    let picked = headers.iter().filter(|(name, value)| unwanted(name, value)).map(|(name, _)| name.clone());
+    let all: SmallVec<[HeaderName; 16]> = named.chain(picked).collect();
+    for name in all {
         headers.remove(name);
-    }
-    for name in HOP_BY_HOP {
-        headers.remove(*name);
     }
 }
 
+/// Whether a header belongs to one connection.
+pub(crate) fn is_of_connection(name: &HeaderName) -> bool {
+    HOP_BY_HOP.contains(&name.as_str())
+}
+
 /// With a caller's own key its own choice of account goes along.
-fn take_account_selectors(headers: &mut HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+fn account_selectors(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     ACCOUNT_SELECTORS
         .iter()
-        .filter_map(|name| Some((HeaderName::from_static(name), headers.remove(*name)?)))
+        .filter_map(|name| Some((HeaderName::from_static(name), headers.get(*name)?.clone())))
         .filter(|(_, value)| !mentions_token(value.as_bytes()))
         .collect()
 }
 
-/// Removes what could be a credential by its name or by what stands in it.
-fn remove_withheld(headers: &mut HeaderMap) {
-    let withheld: Vec<HeaderName> = headers
-        .iter()
-        .filter(|(name, value)| {
-            let named = is_withheld(name.as_str()) && **name != HOP_HEADER;
-            let mentioned = memmem::find(value.as_bytes(), b"_kw_").is_some();
-            named || mentioned && mentions_token(value.as_bytes())
-        })
-        .map(|(name, _)| name.clone())
-        .collect();
-    for name in withheld {
-        headers.remove(name);
-    }
+/// Whether a header could be a credential by its name or by what stands in it.
+fn is_credential(name: &HeaderName, value: &HeaderValue) -> bool {
+    let named = is_withheld(name.as_str()) && *name != HOP_HEADER;
+    let mentioned = || memmem::find(value.as_bytes(), b"_kw_").is_some() && mentions_token(value.as_bytes());
+    named || mentioned()
 }
 
 const ACCOUNT_SELECTORS: &[&str] = &[

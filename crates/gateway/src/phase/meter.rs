@@ -30,6 +30,8 @@ use crate::usage::Size;
 pub(crate) struct Relay {
     /// Gone once nothing more is wanted of it; dropped unread it closes its connection.
     upstream: Option<Incoming>,
+    /// What was read of it before the head was given out.
+    first: Option<Frame<Bytes>>,
     lease: Option<Lease>,
     call: Call,
     meter: Meter,
@@ -81,11 +83,20 @@ pub(crate) struct Watch {
 }
 
 impl Relay {
-    pub(crate) fn new(upstream: Incoming, lease: Lease, call: Call, watch: Watch) -> Self {
+    /// An answer of which nothing, or `first`, has been read.
+    pub(crate) fn new(
+        upstream: Incoming,
+        first: Option<Frame<Bytes>>,
+        lease: Lease,
+        call: Call,
+        watch: Watch,
+    ) -> Self {
         let Watch { meter, metered, dialect, permit, idle_timeout, good_end } = watch;
+        let read = first.as_ref().and_then(Frame::data_ref).map_or(0, Bytes::len) as u64;
         Self {
-            left: upstream.size_hint().exact(),
+            left: upstream.size_hint().exact().map(|left| left + read),
             upstream: Some(upstream),
+            first,
             lease: Some(lease),
             offered_at: None,
             call,
@@ -209,20 +220,7 @@ impl Relay {
     }
 
     fn reading(&self, unfinished: bool) -> Reading {
-        if !self.metered {
-            return Reading::default();
-        }
-        let mut reading = self.meter.settle(Size {
-            request_bytes: self.call.intent.request_bytes,
-            response_bytes: self.call.seen.response_bytes,
-            events: None,
-            unfinished,
-        });
-        if !self.call.intent.route.ends_with("/responses") {
-            // Ids of messages and completions are nothing that a later call could refer to.
-            reading.response_id = None;
-        }
-        reading
+        if self.metered { read(&self.meter, &self.call, unfinished) } else { Reading::default() }
     }
 
     /// Looks after an answer that nobody polls: a client that takes nothing keeps neither a revoked call
@@ -244,6 +242,9 @@ impl Relay {
     }
 
     fn poll_upstream(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
         match &mut self.upstream {
             Some(upstream) => Pin::new(upstream).poll_frame(cx),
             None => Poll::Ready(None),
@@ -253,6 +254,7 @@ impl Relay {
     /// Ends the upstream's part before its end.
     fn hang_up(&mut self) {
         self.upstream = None;
+        self.first = None;
         self.lease = None;
     }
 
@@ -324,6 +326,21 @@ impl Drop for Relay {
             self.end(kind, None);
         }
     }
+}
+
+/// What `meter` makes of an answer that has passed, or of as much as did.
+pub(crate) fn read(meter: &Meter, call: &Call, unfinished: bool) -> Reading {
+    let mut reading = meter.settle(Size {
+        request_bytes: call.intent.request_bytes,
+        response_bytes: call.seen.response_bytes,
+        events: None,
+        unfinished,
+    });
+    if !call.intent.route.ends_with("/responses") {
+        // Ids of messages and completions are nothing that a later call could refer to.
+        reading.response_id = None;
+    }
+    reading
 }
 
 /// How long a client may leave a frame untaken.

@@ -18,6 +18,8 @@ pub(crate) struct Guard {
     public_url: Url,
     hosts: Vec<String>,
     trusted_proxies: Vec<Network>,
+    /// How clients that use our address write it: these need no closer look.
+    usual: [String; 2],
 }
 
 impl Guard {
@@ -28,12 +30,22 @@ impl Guard {
         hosts: Vec<String>,
         trusted_proxies: Vec<Network>,
     ) -> Self {
-        Self { loopback: listen.ip().to_canonical().is_loopback(), public_url, hosts, trusted_proxies }
+        let own = public_url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();
+        Self {
+            loopback: listen.ip().to_canonical().is_loopback(),
+            public_url,
+            hosts,
+            trusted_proxies,
+            usual: [listen.to_string(), own],
+        }
     }
 
     /// Lets a request pass, or says why not. The `Host` header can only get a request refused: nothing
     /// is built from it and nobody is trusted for it.
     pub(crate) fn check(&self, parts: &Parts) -> Result<(), ApiError> {
+        if self.is_usual(parts) {
+            return Ok(());
+        }
         let authority = authority(parts)?;
         if self.loopback && !authority.as_ref().is_some_and(|authority| self.answers_to(authority.host())) {
             return Err(ErrorCode::HostNotAllowed.into());
@@ -44,6 +56,15 @@ impl Guard {
             }
         }
         Ok(())
+    }
+
+    /// Whether a request names one of our usual addresses and comes from no page.
+    fn is_usual(&self, parts: &Parts) -> bool {
+        let mut hosts = parts.headers.get_all(HOST).iter();
+        let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+        parts.uri.authority().is_none()
+            && !parts.headers.contains_key(ORIGIN)
+            && self.usual.iter().any(|usual| usual.as_bytes() == host.as_bytes())
     }
 
     /// Whose request it is: the peer's, or, when that is a trusted proxy, that of the last address in

@@ -57,7 +57,9 @@ impl PlaneRecorder {
     pub(super) async fn run(self: Rc<Self>) {
         while !self.closed.get() {
             self.next_turn().await;
-            while self.hand_over().await {}
+            while self.hand_over().await {
+                self.gather().await;
+            }
         }
         for _ in 0..LAST_TRIES {
             if self.failed.borrow().ops.is_empty() {
@@ -85,11 +87,22 @@ impl PlaneRecorder {
         }
         self.wake.notified().await;
         match self.mode {
-            // The other calls of this turn of the loop come along.
-            RecordsMode::Strict => tokio::task::yield_now().await,
+            RecordsMode::Strict => self.gather().await,
             RecordsMode::Batched if self.closed.get() => {}
             RecordsMode::Batched => {
                 let _ = tokio::time::timeout(BATCH_TIME, self.wake.notified()).await;
+            }
+        }
+    }
+
+    /// Lets the other calls of this turn of the loop come along, and under load those of the next few: a
+    /// commit costs about as much as ten rows.
+    async fn gather(&self) {
+        for _ in 0..MOST_TURNS {
+            let before = self.queue.borrow().ops.len();
+            tokio::task::yield_now().await;
+            if self.queue.borrow().ops.len() == before {
+                return;
             }
         }
     }
@@ -197,6 +210,8 @@ impl Recorder for PlaneRecorder {
 
 /// How long a record may wait in batched mode, less the time that writing takes.
 const BATCH_TIME: Duration = Duration::from_millis(500);
+/// How many turns of the loop a batch waits for more, as long as more comes with each.
+const MOST_TURNS: usize = 4;
 /// Between two tries of a write that failed.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Five minutes without a commit: then the writes count as lost.

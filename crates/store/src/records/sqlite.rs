@@ -196,6 +196,8 @@ const ID_LENGTH: usize = 36;
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use keywright_protocol::record::RecordOp;
     use keywright_protocol::{ErrorCode, KeyId, OrganizationId, RequestId, UserId};
 
@@ -209,7 +211,7 @@ mod tests {
     }
 
     fn begun(at: i64) -> RecordOp {
-        RecordOp::Begin(Box::new(Intent {
+        RecordOp::Begin(Arc::new(Intent {
             id: RequestId::new(),
             started_at: Timestamp(at),
             user: UserId::new(),

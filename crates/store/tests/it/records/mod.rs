@@ -7,6 +7,7 @@ mod reading;
 mod unreachable;
 mod writing;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use keywright_protocol::record::{CredentialKind, Intent, Outcome, OutcomeKind, RecordOp};
@@ -87,7 +88,7 @@ fn outcome(id: RequestId, kind: OutcomeKind) -> Outcome {
 }
 
 fn begin(intent: &Intent) -> RecordOp {
-    RecordOp::Begin(Box::new(intent.clone()))
+    RecordOp::Begin(Arc::new(intent.clone()))
 }
 
 fn end(outcome: Outcome) -> RecordOp {
@@ -97,7 +98,7 @@ fn end(outcome: Outcome) -> RecordOp {
 /// A call that succeeded, as one write.
 fn whole(intent: Intent) -> RecordOp {
     let outcome = outcome(intent.id, OutcomeKind::Succeeded);
-    RecordOp::Whole(Box::new(intent), Box::new(outcome))
+    RecordOp::Whole(Arc::new(intent), Box::new(outcome))
 }
 
 async fn all(reader: &RecordsReader, organization: OrganizationId) -> Vec<RequestRecord> {

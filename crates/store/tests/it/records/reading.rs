@@ -5,6 +5,7 @@ use keywright_protocol::wire::{TokenUsage, UsageTotal};
 use keywright_protocol::{KeyId, OrganizationId, RequestId};
 use keywright_store::testing::on_both;
 use keywright_store::{OutcomeFilter, UnknownOutcome};
+use std::sync::Arc;
 
 use super::*;
 
@@ -156,7 +157,7 @@ async fn usage_is_summed_by_model_the_most_called_first() {
             call.model = model.map(str::to_owned);
             let mut ends = outcome(call.id, kind);
             ends.usage.estimated = estimated;
-            RecordOp::Whole(Box::new(call), Box::new(ends))
+            RecordOp::Whole(Arc::new(call), Box::new(ends))
         };
         let mut early = intent(organization);
         early.started_at = NOW.plus_millis(-1);

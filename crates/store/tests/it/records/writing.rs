@@ -3,6 +3,7 @@ use keywright_protocol::wire::TokenUsage;
 use keywright_protocol::{ErrorCode, KeyId, OrganizationId, RequestId};
 use keywright_store::testing::on_both;
 use keywright_store::{RecordsFailure, RefusalCount};
+use std::sync::Arc;
 
 use super::*;
 
@@ -81,7 +82,7 @@ async fn a_refused_call_is_one_write_and_may_lack_what_was_not_found_out() {
             ..outcome(bare.id, OutcomeKind::Refused)
         };
         let id = bare.id;
-        write(&writer, vec![RecordOp::Whole(Box::new(bare), Box::new(refused))]).await.expect("written");
+        write(&writer, vec![RecordOp::Whole(Arc::new(bare), Box::new(refused))]).await.expect("written");
         let record = reader.find(organization, id).await.expect("an answer").expect("it is there");
         assert_eq!(record.outcome, "refused");
         assert_eq!(record.status, Some(403));
@@ -150,7 +151,7 @@ async fn a_call_whose_beginning_was_committed_unheard_can_be_written_whole() {
         let call = intent(organization);
         write(&writer, vec![begin(&call)]).await.expect("begun");
         let refused = outcome(call.id, OutcomeKind::Refused);
-        write(&writer, vec![RecordOp::Whole(Box::new(call), Box::new(refused))]).await.expect("written");
+        write(&writer, vec![RecordOp::Whole(Arc::new(call), Box::new(refused))]).await.expect("written");
         assert_eq!(only(&reader, organization).await.outcome, "refused");
         writer.shutdown().await;
     })
