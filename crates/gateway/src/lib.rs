@@ -267,7 +267,7 @@ impl Gateway {
 
         inject::inject(&mut headers, &permit, &credential, &upstream, dialect, &settings.hop);
         let uri = upstream_uri(&upstream.path_of(dialect, &routed.path), uri.query())?;
-        let mut request = Request::new(upload);
+        let mut request = Request::new(Box::new(upload));
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
@@ -488,7 +488,7 @@ impl Gateway {
 /// A call that nothing speaks against.
 struct Admitted {
     terms: Terms,
-    request: Request<Upload>,
+    request: Request<Box<Upload>>,
 }
 
 /// What was decided about a call.

@@ -21,13 +21,13 @@ pub(crate) struct Pool {
 }
 
 struct Idle {
-    sender: SendRequest<Upload>,
+    sender: SendRequest<Box<Upload>>,
     since: Instant,
 }
 
 /// A connection in use, which goes back to its pool only through [`Lease::give_back`].
 pub(crate) struct Lease {
-    pub(crate) sender: SendRequest<Upload>,
+    pub(crate) sender: SendRequest<Box<Upload>>,
     /// Whether an earlier call used it: the upstream may have closed it since.
     pub(crate) reused: bool,
     upstream: Arc<Upstream>,
@@ -68,11 +68,11 @@ impl Pool {
         });
     }
 
-    fn lease_of(&self, sender: SendRequest<Upload>, reused: bool, upstream: &Arc<Upstream>) -> Lease {
+    fn lease_of(&self, sender: SendRequest<Box<Upload>>, reused: bool, upstream: &Arc<Upstream>) -> Lease {
         Lease { sender, reused, upstream: Arc::clone(upstream), pool: self.clone() }
     }
 
-    fn take_idle(&self, upstream: &str) -> Option<SendRequest<Upload>> {
+    fn take_idle(&self, upstream: &str) -> Option<SendRequest<Box<Upload>>> {
         let mut idle = self.idle.borrow_mut();
         let idle = idle.get_mut(upstream)?;
         // The youngest first: it is the least likely to have been closed by the other side.

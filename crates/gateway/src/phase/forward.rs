@@ -23,7 +23,7 @@ pub(crate) async fn forward(
     pool: &Pool,
     _permit: &Permit,
     upstream: &Arc<Upstream>,
-    request: Request<Upload>,
+    request: Request<Box<Upload>>,
     first_byte_timeout: Duration,
 ) -> Result<(Response<Incoming>, Lease), ErrorCode> {
     let exchange = async {

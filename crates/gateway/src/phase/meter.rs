@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use keywright_protocol::record::OutcomeKind;
@@ -48,7 +48,45 @@ pub(crate) struct Relay {
     left: Option<u64>,
     /// How the call ended, if it ends well.
     good_end: OutcomeKind,
+    gathered: Gathered,
     state: State,
+}
+
+/// What has been looked at and goes down next.
+#[derive(Default)]
+struct Gathered {
+    first: Bytes,
+    /// All of it, once it is more than one piece.
+    block: BytesMut,
+    /// Whether the upstream had its turn since the last piece came, and brought nothing.
+    has_waited: bool,
+}
+
+impl Gathered {
+    fn add(&mut self, data: Bytes) {
+        if self.is_empty() {
+            self.first = data;
+        } else if !data.is_empty() {
+            self.block.extend_from_slice(&std::mem::take(&mut self.first));
+            self.block.extend_from_slice(&data);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.first.is_empty() && self.block.is_empty()
+    }
+
+    fn is_full(&self) -> bool {
+        self.first.len() + self.block.len() >= MOST_GATHERED
+    }
+
+    fn take(&mut self) -> Option<Bytes> {
+        if self.is_empty() {
+            return None;
+        }
+        let Self { first, block, .. } = std::mem::take(self);
+        Some(if block.is_empty() { first } else { block.freeze() })
+    }
 }
 
 enum State {
@@ -109,36 +147,52 @@ impl Relay {
             idle_timeout,
             last_heard: Instant::now(),
             good_end,
+            gathered: Gathered::default(),
             state: State::Flowing,
         }
     }
 
-    fn poll_flowing(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame<Bytes>>> {
+    /// Ready when something is gathered that should go down now, or when the state has changed.
+    fn poll_flowing(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.died.as_mut().poll(cx).is_ready() || self.permit.stands().is_err() {
             self.cut(OutcomeKind::Revoked, ErrorCode::KeyRevoked);
-            return Poll::Ready(None);
+            return Poll::Ready(());
         }
-        match self.poll_upstream(cx) {
-            Poll::Ready(Some(Ok(frame))) => {
-                self.last_heard = Instant::now();
-                Poll::Ready(self.take(frame))
-            }
-            Poll::Ready(Some(Err(_))) => {
-                // Agents retry a stream that breaks; an event of ours, or a clean end, would pass for more.
-                self.end(OutcomeKind::Cut, Some(ErrorCode::UpstreamReset));
-                self.hang_up();
-                self.state = State::Breaking { event: None, flushed: false };
-                Poll::Ready(None)
-            }
-            Poll::Ready(None) => {
-                self.give_lease_back();
-                self.commit(None);
-                Poll::Ready(None)
-            }
-            Poll::Pending => {
-                ready!(self.poll_silence(cx));
-                self.cut(OutcomeKind::Cut, ErrorCode::UpstreamTimeout);
-                Poll::Ready(None)
+        loop {
+            match self.poll_upstream(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.last_heard = Instant::now();
+                    self.take(frame);
+                    if !matches!(self.state, State::Flowing) || self.gathered.is_full() {
+                        return Poll::Ready(());
+                    }
+                    self.gathered.has_waited = false;
+                }
+                Poll::Ready(Some(Err(_))) => {
+                    // Agents retry a stream that breaks; an event of ours, or a clean end, would pass for more.
+                    self.end(OutcomeKind::Cut, Some(ErrorCode::UpstreamReset));
+                    self.hang_up();
+                    self.state = State::Breaking { event: None, flushed: false };
+                    return Poll::Ready(());
+                }
+                Poll::Ready(None) => {
+                    self.give_lease_back();
+                    self.commit(None);
+                    return Poll::Ready(());
+                }
+                Poll::Pending if self.gathered.is_empty() => {
+                    ready!(self.poll_silence(cx));
+                    self.cut(OutcomeKind::Cut, ErrorCode::UpstreamTimeout);
+                    return Poll::Ready(());
+                }
+                Poll::Pending if self.gathered.has_waited => return Poll::Ready(()),
+                Poll::Pending => {
+                    // hyper hands over one chunk of what it has read at a time, on its own task, which runs
+                    // before this one does again. So all that one read brought goes down in one write.
+                    self.gathered.has_waited = true;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
             }
         }
     }
@@ -172,10 +226,10 @@ impl Relay {
         }
     }
 
-    /// Looks at a frame; what of it may pass now.
-    fn take(&mut self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+    /// Looks at a frame, and gathers what of it may pass now.
+    fn take(&mut self, frame: Frame<Bytes>) {
         // Trailers are dropped: no model API has any, and they could carry what headers may not.
-        let mut data = frame.into_data().ok()?;
+        let Ok(mut data) = frame.into_data() else { return };
         self.call.pass(data.len());
         let terminal = self.meter.feed(&data);
         if let Some(left) = &mut self.left {
@@ -188,7 +242,7 @@ impl Relay {
             self.give_lease_back();
             self.commit(Some(std::mem::take(&mut data)));
         }
-        (!data.is_empty()).then(|| Frame::data(data))
+        self.gathered.add(data);
     }
 
     /// Records a good end, and holds `held` back until that is committed.
@@ -276,12 +330,15 @@ impl Relay {
     fn poll_state(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let this = self;
         loop {
+            if matches!(this.state, State::Flowing) {
+                ready!(this.poll_flowing(cx));
+            }
+            // What had passed goes before whatever comes now.
+            if let Some(data) = this.gathered.take() {
+                return Poll::Ready(Some(Ok(Frame::data(data))));
+            }
             match &mut this.state {
-                State::Flowing => {
-                    if let Some(frame) = ready!(this.poll_flowing(cx)) {
-                        return Poll::Ready(Some(Ok(frame)));
-                    }
-                }
+                State::Flowing => {}
                 State::Committing(committed, held) => match ready!(committed.as_mut().poll(cx)) {
                     Ok(Ok(())) => {
                         let held = held.take().filter(|held| !held.is_empty());
@@ -343,6 +400,8 @@ pub(crate) fn read(meter: &Meter, call: &Call, unfinished: bool) -> Reading {
     reading
 }
 
+/// Pieces as large as this are not worth gathering.
+const MOST_GATHERED: usize = 16 * 1024;
 /// How long a client may leave a frame untaken.
 const LONGEST_STALL: Duration = Duration::from_secs(60);
 /// How long an upstream may go on after its last event.

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::pin;
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use crate::plane::body::PlaneBody;
@@ -108,9 +110,21 @@ async fn serve(
     stream: TcpStream,
     stage: watch::Receiver<Stage>,
 ) {
-    let Some(acceptor) = parts.tls.clone() else {
-        return serve_http1(StallGuard::new(stream), parts, gateway, ends, stage).await;
-    };
+    match parts.tls.clone() {
+        None => serve_http1(StallGuard::new(stream), parts, gateway, ends, stage).await,
+        // Boxed, so that a connection without TLS is no larger than it must be.
+        Some(acceptor) => Box::pin(serve_tls(acceptor, parts, gateway, ends, stream, stage)).await,
+    }
+}
+
+async fn serve_tls(
+    acceptor: TlsAcceptor,
+    parts: Rc<PlaneParts>,
+    gateway: Rc<Gateway>,
+    ends: Ends,
+    stream: TcpStream,
+    stage: watch::Receiver<Stage>,
+) {
     // A client that fails the handshake is told by TLS, and is no concern of anybody here.
     let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await else { return };
     let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
@@ -172,6 +186,9 @@ fn service(parts: Rc<PlaneParts>, gateway: Rc<Gateway>, ends: Ends, framing: Rc<
     service_fn(move |request: Request<Incoming>| {
         let framing = Rc::clone(&framing);
         let answering = respond(Rc::clone(&parts), Rc::clone(&gateway), ends, framing, request);
+        // hyper keeps room for it as long as the connection lasts; it is large, and done with once the
+        // answer's head is there.
+        let answering: Pin<Box<dyn Future<Output = _>>> = Box::pin(answering);
         async move { Ok::<_, Infallible>(answering.await) }
     })
 }

@@ -3,12 +3,13 @@
 use std::fmt::Write;
 use std::io;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use keywright_protocol::Timestamp;
-use keywright_protocol::record::{CredentialKind, Intent, Outcome};
+use keywright_protocol::record::{CredentialKind, Intent, Outcome, RecordOp};
 use rusqlite::types::ToSql;
-use rusqlite::{Connection, Statement, Transaction, TransactionBehavior};
+use rusqlite::{Connection, Statement, TransactionBehavior};
 
 use super::checkpoint::Checkpointer;
 use super::group::{Group, storable, storable_option, tokens};
@@ -19,26 +20,60 @@ use super::statement::{
 };
 use crate::StoreError;
 
+/// The one connection that writes. Its thread has it most of the time; see [`Direct::try_write`].
+#[derive(Debug)]
+pub(super) struct Direct(Mutex<Option<SqliteWriter>>);
+
+impl Direct {
+    /// Writes one beginning or end here and now, and says whether that was done. It is not when somebody
+    /// else is writing, when another process holds the file, or when anything fails: the thread has time to
+    /// wait, to try again and to tell.
+    pub(super) fn try_write(&self, op: &RecordOp) -> bool {
+        let Ok(mut place) = self.0.try_lock() else { return false };
+        place.as_mut().is_some_and(|writer| writer.write_one(op).unwrap_or(false))
+    }
+
+    /// `None` once it is closed.
+    fn with<T>(&self, use_it: impl FnOnce(&mut SqliteWriter) -> T) -> Option<T> {
+        // A panic in a write has rolled back; the connection is as good as before.
+        let mut place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        place.as_mut().map(use_it)
+    }
+
+    fn close(&self) {
+        let writer = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            writer.close();
+        }
+    }
+}
+
 /// Opens the file and starts the thread.
-pub(super) fn start(path: &Path, inbox: Inbox) -> Result<(), StoreError> {
+pub(super) fn start(path: &Path, inbox: Inbox) -> Result<Arc<Direct>, StoreError> {
     let unusable = |source| StoreError::Folder { path: path.to_owned(), source };
     let writer = SqliteWriter::open(path).map_err(|error| unusable(io::Error::other(error)))?;
     let checkpointer = Checkpointer::start(path).map_err(unusable)?;
+    let direct = Arc::new(Direct(Mutex::new(Some(writer))));
+    let shared = Arc::clone(&direct);
     std::thread::Builder::new()
         .name("records".to_owned())
-        .spawn(move || run(writer, checkpointer, inbox))
+        .spawn(move || run(&shared, checkpointer, inbox))
         .map_err(unusable)?;
-    Ok(())
+    Ok(direct)
 }
 
-fn run(mut writer: SqliteWriter, checkpointer: Checkpointer, mut inbox: Inbox) {
+fn run(writer: &Direct, checkpointer: Checkpointer, mut inbox: Inbox) {
     while let Some(batches) = inbox.next_blocking() {
         if !batches.is_empty() {
-            let result = writer.write(&batches.iter().flat_map(|batch| batch.ops.iter()).collect());
-            inbox.answer(batches, result);
+            let group = batches.iter().flat_map(|batch| batch.ops.iter()).collect();
+            if let Some(result) = writer.with(|writer| writer.write(&group)) {
+                inbox.answer(batches, result);
+            }
         }
-        if let Some(before) = inbox.delete_before {
-            inbox.deleted(writer.delete_turn(before));
+        if let Some(before) = inbox.delete_before
+            && let Some(deleted) = writer.with(|writer| writer.delete_turn(before))
+        {
+            inbox.deleted(deleted);
         }
     }
     checkpointer.stop();
@@ -46,6 +81,7 @@ fn run(mut writer: SqliteWriter, checkpointer: Checkpointer, mut inbox: Inbox) {
     inbox.ended();
 }
 
+#[derive(Debug)]
 struct SqliteWriter {
     connection: Connection,
     insert_one: String,
@@ -55,8 +91,7 @@ struct SqliteWriter {
 impl SqliteWriter {
     fn open(path: &Path) -> rusqlite::Result<Self> {
         let connection = Connection::open(path)?;
-        // Below the five seconds after which a final commit counts as failed.
-        connection.busy_timeout(Duration::from_secs(4))?;
+        connection.busy_timeout(PATIENCE)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "normal")?;
         // Not in the way of a commit: `Checkpointer` does it.
@@ -87,6 +122,24 @@ impl SqliteWriter {
         open.commit()
     }
 
+    /// Writes a beginning or an end without waiting for anybody; `false` for what takes more than one
+    /// statement.
+    fn write_one(&mut self, op: &RecordOp) -> rusqlite::Result<bool> {
+        self.connection.busy_timeout(Duration::ZERO)?;
+        let written = match op {
+            RecordOp::Begin(intent) => {
+                begin_rows(&self.connection, "", &self.insert_one, &[intent]).map(|()| true)
+            }
+            RecordOp::End(outcome) => {
+                let mut end = self.connection.prepare_cached(END_ROW)?;
+                end_row(&mut end, outcome).map(|_| true)
+            }
+            RecordOp::Whole(..) | RecordOp::Unproven { .. } => Ok(false),
+        };
+        self.connection.busy_timeout(PATIENCE)?;
+        written
+    }
+
     /// Deletes at most [`TURN`] rows; how many it were.
     fn delete_turn(&mut self, before: Timestamp) -> rusqlite::Result<u64> {
         let mut rows = self.connection.prepare_cached(DELETE_REQUESTS)?.execute((TURN, before.0))?;
@@ -104,7 +157,7 @@ impl SqliteWriter {
     }
 }
 
-fn begin_rows(open: &Transaction<'_>, many: &str, one: &str, intents: &[&Intent]) -> rusqlite::Result<()> {
+fn begin_rows(open: &Connection, many: &str, one: &str, intents: &[&Intent]) -> rusqlite::Result<()> {
     let mut ids = Ids::default();
     let mut insert = |sql, chunks: std::slice::Chunks<'_, &Intent>| {
         let mut insert = open.prepare_cached(sql)?;
@@ -194,11 +247,12 @@ impl Ids {
 
 const ID_LENGTH: usize = 36;
 
+/// How long a group waits for another process. Below the five seconds after which a final commit counts as
+/// failed.
+const PATIENCE: Duration = Duration::from_secs(4);
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use keywright_protocol::record::RecordOp;
     use keywright_protocol::{ErrorCode, KeyId, OrganizationId, RequestId, UserId};
 
     use super::*;
@@ -257,6 +311,30 @@ mod tests {
         writer.connection.pragma_update(None, "max_page_count", 1_000_000).expect("set");
         writer.write(&ops[9..].iter().collect()).expect("there is room again");
         assert_eq!(rows(&writer), 500);
+    }
+
+    #[test]
+    fn a_single_row_is_written_at_once_or_left_to_the_thread() {
+        let folder = tempfile::tempdir().expect("folder");
+        let direct = Direct(Mutex::new(Some(opened(&folder))));
+        let count = || direct.with(|writer| rows(writer)).expect("open");
+        assert!(direct.try_write(&begun(1)));
+        assert!(!direct.try_write(&refused(1)), "not one statement of one row");
+        assert_eq!(count(), 1);
+        {
+            let _held = direct.0.lock().expect("free");
+            assert!(!direct.try_write(&begun(2)), "somebody is writing");
+        }
+        let other = Connection::open(folder.path().join("records.db")).expect("opens");
+        other.execute_batch("BEGIN IMMEDIATE").expect("another process writes");
+        let before = std::time::Instant::now();
+        assert!(!direct.try_write(&begun(3)));
+        assert!(before.elapsed() < PATIENCE, "it does not wait");
+        other.execute_batch("COMMIT").expect("done");
+        assert!(direct.try_write(&begun(4)));
+        assert_eq!(count(), 2);
+        direct.close();
+        assert!(!direct.try_write(&begun(5)));
     }
 
     #[test]

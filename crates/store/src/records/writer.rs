@@ -36,6 +36,8 @@ pub enum RecordsFailure {
 #[derive(Clone, Debug)]
 pub struct RecordsWriter {
     queue: UnboundedSender<Work>,
+    /// Only on SQLite.
+    direct: Option<Arc<sqlite::Direct>>,
     free: Arc<AtomicUsize>,
 }
 
@@ -52,15 +54,18 @@ impl RecordsWriter {
     /// The file cannot be opened or written; the server does not answer or refuses.
     pub async fn open(store: &Store) -> Result<Self, StoreError> {
         let (queue, inbox) = Inbox::new();
-        match store.pools() {
-            Pools::Sqlite { records, .. } => sqlite::start(records, inbox)?,
-            Pools::Postgres(pool) => postgres::start(&pool.connect_options(), inbox).await?,
-        }
-        Ok(Self::over(queue))
+        let direct = match store.pools() {
+            Pools::Sqlite { records, .. } => Some(sqlite::start(records, inbox)?),
+            Pools::Postgres(pool) => {
+                postgres::start(&pool.connect_options(), inbox).await?;
+                None
+            }
+        };
+        Ok(Self::over(queue, direct))
     }
 
-    fn over(queue: UnboundedSender<Work>) -> Self {
-        Self { queue, free: Arc::new(AtomicUsize::new(SLOTS)) }
+    fn over(queue: UnboundedSender<Work>, direct: Option<Arc<sqlite::Direct>>) -> Self {
+        Self { queue, direct, free: Arc::new(AtomicUsize::new(SLOTS)) }
     }
 
     /// Keeps a place for one call; none when [`SLOTS`] calls hold theirs. Given back on drop.
@@ -81,6 +86,14 @@ impl RecordsWriter {
     ) {
         // A batch that nobody takes any more answers `Closed` when it is dropped.
         let _ = self.queue.send(Work::Write(Batch::new(batch, done)));
+    }
+
+    /// Commits one beginning or end before it returns, if that takes no waiting; else `false`, and the
+    /// caller submits it. For a caller with one row and little else to do: handing a row to the writer's
+    /// thread and being woken by it takes longer than writing it. It blocks for one write to the
+    /// system's cache of the file, and once in a while for a flush of the head of the log.
+    pub fn write_now(&self, op: &RecordOp) -> bool {
+        self.direct.as_ref().is_some_and(|direct| direct.try_write(op))
     }
 
     /// Deletes the rows of before `before`, at most 1,000 between two groups of writes, until none is
@@ -117,7 +130,7 @@ mod tests {
     #[test]
     fn slots_run_out_and_come_back() {
         let (queue, _inbox) = Inbox::new();
-        let writer = RecordsWriter::over(queue);
+        let writer = RecordsWriter::over(queue, None);
         let mut held: Vec<Slot> = std::iter::from_fn(|| writer.reserve()).collect();
         assert_eq!(held.len(), SLOTS);
         assert!(writer.reserve().is_none());
@@ -130,7 +143,7 @@ mod tests {
     #[test]
     fn a_writer_whose_thread_died_says_so() {
         let (queue, inbox) = Inbox::new();
-        let writer = RecordsWriter::over(queue);
+        let writer = RecordsWriter::over(queue, None);
         let (sender, heard) = std::sync::mpsc::channel();
         let late = sender.clone();
         writer.submit(vec![], move |result| sender.send(result).expect("the test listens"));
