@@ -4,7 +4,7 @@
 //! that nothing makes any more are deleted, or found.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use similar::TextDiff;
@@ -95,7 +95,7 @@ fn present(folder: &Path) -> Result<BTreeMap<String, String>, String> {
     Ok(pages)
 }
 
-fn below(folder: &Path, path: &PathBuf) -> Option<String> {
+fn below(folder: &Path, path: &Path) -> Option<String> {
     Some(path.strip_prefix(folder).ok()?.to_str()?.replace('\\', "/"))
 }
 

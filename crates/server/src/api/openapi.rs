@@ -21,7 +21,7 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 use super::passthrough;
-use super::reply::protect;
+use super::reply::{Refusal, protect};
 
 /// The whole description. Nothing in it depends on how this server is configured.
 pub fn document() -> OpenApi {
@@ -52,13 +52,12 @@ pub fn document() -> OpenApi {
     tag = "operations",
     responses((status = 200, description = "This document.", body = Object)),
 )]
-pub(super) async fn openapi() -> Response {
-    static TEXT: LazyLock<Bytes> = LazyLock::new(|| {
-        Bytes::from(document().to_json().unwrap_or_else(|error| json!(error.to_string()).to_string()))
-    });
-    let mut response = ([(CONTENT_TYPE, "application/json")], TEXT.clone()).into_response();
+pub(super) async fn openapi() -> Result<Response, Refusal> {
+    static TEXT: LazyLock<Option<Bytes>> = LazyLock::new(|| document().to_json().ok().map(Bytes::from));
+    let text = TEXT.clone().ok_or(ErrorCode::Internal)?;
+    let mut response = ([(CONTENT_TYPE, "application/json")], text).into_response();
     protect(&mut response);
-    response
+    Ok(response)
 }
 
 /// The operations of a path.
