@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use keywright_protocol::{ErrorCode, Exit};
 
-use super::{head, heading, row};
+use super::own_errors::OWN;
+use super::{code, head, heading, row};
 
 pub(super) fn pages() -> BTreeMap<String, String> {
     let mut pages: BTreeMap<String, String> =
@@ -16,8 +17,8 @@ pub(super) fn pages() -> BTreeMap<String, String> {
 fn index() -> String {
     let mut page = heading(
         "Errors",
-        "Every refusal carries one of these codes: the JSON API in `error.code`, the gateway in the form of the \
-         caller's dialect, the command line with `--json`. Programs may rely on codes and statuses; texts may \
+        "Every refusal of a server carries one of these codes: the JSON API in `error.code`, the gateway in the \
+         form of the caller's dialect, the command line with `--json`. Programs may rely on codes and statuses; texts may \
          change. Some refusals say more in `error.details`: `retryInSeconds`, which is also the header \
          `Retry-After`, or what would have been allowed.",
     );
@@ -27,6 +28,14 @@ fn index() -> String {
         let link = format!("[`{name}`]({name}.md)");
         let (status, exit) = (error.status().to_string(), (error.exit() as u8).to_string());
         page.push_str(&row([&link, &status, &exit, error.message()]));
+    }
+    page.push_str(
+        "\n## Codes of the command line\n\nIn `error.code` with `--json`, where no server has a part in it; \
+         `status` is 0 then.\n",
+    );
+    page.push_str(&head(["code", "probable cause", "what to do"]));
+    for (name, cause, mend) in OWN {
+        page.push_str(&row([&code(name), cause, mend]));
     }
     page.push_str("\n## Exit codes of the command line\n");
     page.push_str(&head(["exit code", "meaning"]));

@@ -5,6 +5,7 @@ mod commands;
 mod configuration;
 mod environment;
 mod errors;
+mod own_errors;
 mod providers;
 
 use std::collections::BTreeMap;
