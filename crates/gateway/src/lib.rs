@@ -49,7 +49,7 @@ pub use phase::authenticate::platform_token;
 pub use phase::meter::Broken;
 pub use phase::permit::Limits;
 pub use respond::REQUEST_ID_HEADER;
-pub use surface::Surface;
+pub use surface::{BY_PROVIDER, Surface};
 pub use traits::{
     CentralKey, Committed, CredentialSource, NotRecorded, Principals, Recorder, Verification, Verified,
 };

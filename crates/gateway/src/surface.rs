@@ -51,7 +51,8 @@ impl<'p> Surface<'p> {
     }
 }
 
-const BY_PROVIDER: &[&str] = &["/gateway/", "/api/v2/aibridge/", "/api/v2/ai-gateway/"];
+/// What stands before the name of a provider in a path.
+pub const BY_PROVIDER: &[&str] = &["/gateway/", "/api/v2/aibridge/", "/api/v2/ai-gateway/"];
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use keywright_credentials::ProfileName;
 use keywright_secret::Secret;
 
-use crate::commands::{admin, run, serve, tokens, usage};
+use crate::commands::{admin, completions, man, run, serve, tokens, usage};
 
 /// The credential plane for AI coding agents.
 ///
@@ -64,6 +64,10 @@ pub(crate) enum Command {
     /// Administer a server
     #[command(subcommand)]
     Admin(admin::AdminCommand),
+    /// Print the manual page, or write one for each command
+    Man(man::ManArgs),
+    /// Print the completion script of a shell
+    Completions(completions::CompletionsArgs),
 }
 
 /// Never fails, and so never repeats the key in a message.

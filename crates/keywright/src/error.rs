@@ -166,8 +166,10 @@ impl From<ProvisionError> for CommandError {
 
 impl From<FileError> for CommandError {
     fn from(error: FileError) -> Self {
-        let code = if matches!(error, FileError::Busy { .. }) { "FILE_BUSY" } else { "FILE_UNUSABLE" };
-        of(Exit::User, code, &error)
+        match error {
+            FileError::Busy { .. } => of(Exit::User, "FILE_BUSY", &error),
+            _ => of(Exit::User, "FILE_UNUSABLE", &error),
+        }
     }
 }
 

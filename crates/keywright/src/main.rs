@@ -8,6 +8,7 @@ mod commands;
 mod context;
 mod error;
 mod output;
+mod reference;
 mod runtime;
 mod since;
 mod spinner;
@@ -24,13 +25,21 @@ use output::Output;
 
 fn main() -> ExitCode {
     std::panic::set_hook(Box::new(output::report_panic));
+    // For `cargo xtask generate`. No command of the tree: help, pages and completions have nothing to hide.
+    if std::env::args_os().skip(1).eq(["reference"]) {
+        return end_of(Output::new(false, false), reference::print);
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return refuse_arguments(&error),
     };
     let output = Output::new(arguments.global.json, arguments.global.verbose);
-    let outcome = catch_unwind(AssertUnwindSafe(|| commands::run(arguments, output)));
-    let code = match outcome {
+    end_of(output, |output| commands::run(arguments, output))
+}
+
+/// Does `work`; how the process ends on it.
+fn end_of(output: Output, work: impl FnOnce(Output) -> Result<u8, CommandError>) -> ExitCode {
+    let code = match catch_unwind(AssertUnwindSafe(|| work(output))) {
         Ok(Ok(code)) => code,
         Ok(Err(error)) => {
             output.error(&error);

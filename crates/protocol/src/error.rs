@@ -384,7 +384,7 @@ mod tests {
             assert_eq!(ErrorCode::from_name(code.as_str()), Some(*code));
             assert!((400..600).contains(&code.status()));
             assert!(code.message().ends_with('.') && code.next_action().ends_with('.'), "{}", code.as_str());
-            assert!(!code.cause().is_empty());
+            assert!(!code.cause().is_empty() && code.advice().ends_with('.'), "{}", code.as_str());
         }
     }
 

@@ -4,9 +4,12 @@
 //! No server, no input or output. Times on the wire are RFC 3339 in UTC; inside they are
 //! [`Timestamp`]s, milliseconds since 1970.
 
+mod advice;
 mod error;
 mod id;
 mod lifetime;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod page;
 mod principal;
 pub mod record;

@@ -24,8 +24,24 @@ pub const HEALTHZ: &str = "/healthz";
 pub const READYZ: &str = "/readyz";
 /// Prometheus metrics, on the operations listener only (`GET`).
 pub const METRICS: &str = "/metrics";
+/// The OpenAPI description of all this (`GET`).
+pub const OPENAPI: &str = "/openapi.json";
+
+/// All of them. The description of the API has each, but for the metrics of the operations listener.
+pub const ALL: &[&str] = &[
+    TEMPORARY, CHILD, WHOAMI, KEYS, KEY, REQUESTS, USAGE, CLAIM, INSTANCE, HEALTHZ, READYZ, METRICS, OPENAPI,
+];
 
 /// The path of the key with that id.
 pub fn key(id: crate::KeyId) -> String {
     format!("{KEYS}/{id}")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_list_has_every_path_of_this_file() {
+        let defined = include_str!("routes.rs").matches("\npub const ").count() - 1;
+        assert_eq!(super::ALL.len(), defined);
+    }
 }

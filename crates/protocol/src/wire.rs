@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+#[cfg(feature = "openapi")]
+use crate::Scope;
 use crate::{ErrorCode, KeyId, OrganizationId, RequestId, Scopes, Timestamp, UserId};
 
 /// The envelope of every good answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Success<T> {
     /// Always true.
     pub success: bool,
@@ -25,6 +28,7 @@ impl<T> Success<T> {
 
 /// The envelope of every refusal.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Failure {
     /// Always false.
@@ -40,9 +44,11 @@ pub struct Failure {
 
 /// What went wrong.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct FailureBody {
     /// A code that programs may rely on; one of [`ErrorCode`] unless the server is newer.
+    #[cfg_attr(feature = "openapi", schema(value_type = ErrorCode))]
     pub code: String,
     /// One sentence for people.
     pub message: String,
@@ -63,6 +69,7 @@ impl FailureBody {
 
 /// A new temporary account, with its token, which is shown this once.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct TemporaryAccount {
     /// The `tmp_` token.
@@ -75,6 +82,7 @@ pub struct TemporaryAccount {
 
 /// An account: a user in an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Account {
     /// The user.
@@ -85,15 +93,18 @@ pub struct Account {
 
 /// Asks for a child token.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateChild {
     /// How long it lives; 12 hours, the longest there is, when left out. At least 60.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 60, maximum = 43_200))]
     pub lifetime_seconds: Option<i64>,
 }
 
 /// A child token, shown this once. It may use models and nothing else, and dies with its parent.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ChildToken {
     /// The `at_` token.
@@ -104,6 +115,7 @@ pub struct ChildToken {
 
 /// Who is calling.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct WhoAmI {
     /// The account.
@@ -127,24 +139,37 @@ pub struct WhoAmI {
 
 /// Asks for an API key.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateKey {
     /// Its name, 1 to 100 characters, unlike that of any other active key of the organization.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            min_length = 1,
+            max_length = 100,
+            pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$"
+        )
+    )]
     pub name: String,
     /// What it may do, by name; `models:use` alone when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<Scope>>, min_items = 1))]
     pub scopes: Option<Vec<String>>,
     /// Days until it expires, 1 to 365; not beside `lifetimeSeconds`. A JSON value of its own so that
     /// a wrong type gets the code that names the field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<i64>, minimum = 1, maximum = 365))]
     pub expires_in_days: Option<Value>,
     /// Seconds until it expires, 3,600 to 31,536,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<i64>, minimum = 3_600, maximum = 31_536_000))]
     pub lifetime_seconds: Option<Value>,
 }
 
 /// An API key. `raw` is there in the answer to its creation and never again.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ApiKey {
     /// Its id.
@@ -172,6 +197,7 @@ pub struct ApiKey {
 
 /// The organization's API keys, newest first.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ApiKeys {
     /// The keys that are neither deleted nor expired.
@@ -182,6 +208,7 @@ pub struct ApiKeys {
 
 /// What was deleted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DeletedKey {
     /// Its id.
@@ -192,6 +219,7 @@ pub struct DeletedKey {
 
 /// Presents the one-time administrator code.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClaimAdministrator {
     /// The code.
@@ -200,6 +228,7 @@ pub struct ClaimAdministrator {
 
 /// The proof of a loopback server that it belongs to this installation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct InstanceProof {
     /// Lower-case hexadecimal HMAC-SHA-256 under the text of `data_dir/instance` of
@@ -211,6 +240,7 @@ pub struct InstanceProof {
 
 /// One call through the gateway, as it is shown. Content is never part of it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RequestRecord {
     /// Its id.
@@ -244,6 +274,7 @@ pub struct RequestRecord {
     pub status: Option<u16>,
     /// `running`, `succeeded`, `refused`, `upstream_error`, `cut`, `client_aborted`, `revoked` or
     /// `interrupted` (the server ended before the call did).
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::record::OutcomeKind))]
     pub outcome: String,
     /// Our error code, if the call was refused or failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -273,6 +304,7 @@ pub struct RequestRecord {
 
 /// Tokens of one call or of many.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct TokenUsage {
     /// Tokens of the prompt, those read from or written to a cache left out.
@@ -289,6 +321,7 @@ pub struct TokenUsage {
 
 /// A page of records, newest first.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RequestPage {
     /// The records.
@@ -300,6 +333,7 @@ pub struct RequestPage {
 
 /// Usage summed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct UsageReport {
     /// Since when.
@@ -312,6 +346,7 @@ pub struct UsageReport {
 
 /// Usage of one model.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ModelUsage {
     /// The provider.
@@ -327,6 +362,7 @@ pub struct ModelUsage {
 
 /// Sums over calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase", default)]
 pub struct UsageTotal {
     /// How many calls.

@@ -14,5 +14,6 @@ mod operations;
 mod plane;
 mod server;
 
+pub use api::document as openapi;
 pub use boot::{ClaimNotice, StartError, issue_claim};
 pub use server::Server;

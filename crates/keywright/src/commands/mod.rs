@@ -1,6 +1,8 @@
 //! The commands, one file each.
 
 pub(crate) mod admin;
+pub(crate) mod completions;
+pub(crate) mod man;
 mod overview;
 pub(crate) mod run;
 pub(crate) mod serve;
@@ -38,6 +40,9 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8, CommandErr
         Some(Command::Usage(args)) => block_on(usage::usage(&context()?, args)),
         Some(Command::Admin(command)) => block_on(admin::run(&context()?, command)),
         Some(Command::Serve(args)) => return serve::serve(&args, false, output),
+        // These need no settings, and nobody's leave.
+        Some(Command::Man(args)) => man::man(&args, output),
+        Some(Command::Completions(args)) => completions::completions(&args, output),
     }?;
     Ok(Exit::Ok as u8)
 }

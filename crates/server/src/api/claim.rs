@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use http::HeaderMap;
-use keywright_protocol::wire::{ClaimAdministrator, WhoAmI};
+use keywright_protocol::wire::{ClaimAdministrator, Success, WhoAmI};
+use keywright_protocol::{Scope, routes};
 use keywright_secret::Secret;
 
 use crate::api::caller::{Caller, prove};
@@ -12,7 +13,17 @@ use crate::api::read::Body;
 use crate::api::reply::Reply;
 use crate::api::{Api, Refusal};
 
-/// `POST /api/v1/admin/claim`
+/// Become the administrator, with the one-time code
+#[utoipa::path(
+    post,
+    path = routes::CLAIM,
+    operation_id = "claimAdministrator",
+    tag = "administration",
+    request_body = ClaimAdministrator,
+    responses((status = 200, description = "Who is calling, an administrator from now on.", body = Success<WhoAmI>)),
+    security(("token" = [Scope::ApiKeysManage])),
+    extensions(("x-errors" = json!(["CLAIM_INVALID", "CLAIM_USED", "CLAIM_LOCKED", "FORBIDDEN"]))),
+)]
 pub(super) async fn claim(
     State(api): State<Arc<Api>>,
     Caller(principal): Caller,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::State;
 use hmac::{Hmac, KeyInit, Mac};
-use keywright_protocol::wire::InstanceProof;
-use keywright_protocol::{ApiError, ErrorCode};
+use keywright_protocol::wire::{InstanceProof, Success};
+use keywright_protocol::{ApiError, ErrorCode, routes};
 use keywright_secret::hex;
 use sha2::Sha256;
 
@@ -15,7 +15,15 @@ use crate::api::reply::Reply;
 use crate::api::{Api, Refusal};
 use crate::plane::Peer;
 
-/// `GET /api/v1/instance?challenge=<64 hexadecimal digits>`
+/// Prove which installation answers on a loopback address
+#[utoipa::path(
+    get,
+    path = routes::INSTANCE,
+    operation_id = "proveInstance",
+    tag = "operations",
+    params(("challenge" = String, Query, description = "Random, so that no old proof fits.", pattern = "^[0-9A-Fa-f]{64}$")),
+    responses((status = 200, description = "The proof.", body = Success<InstanceProof>)),
+)]
 pub(super) async fn prove(
     State(api): State<Arc<Api>>,
     Extension(peer): Extension<Peer>,

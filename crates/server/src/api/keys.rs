@@ -3,15 +3,25 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use keywright_protocol::ErrorCode;
-use keywright_protocol::wire::{ApiKey, ApiKeys, CreateKey, DeletedKey};
+use keywright_protocol::wire::{ApiKey, ApiKeys, CreateKey, DeletedKey, Success};
+use keywright_protocol::{ErrorCode, KeyId, Scope, routes};
 
 use crate::api::caller::Caller;
 use crate::api::read::Body;
 use crate::api::reply::Reply;
 use crate::api::{Api, Refusal};
 
-/// `POST /api/v1/keys`
+/// Make an API key, shown this once
+#[utoipa::path(
+    post,
+    path = routes::KEYS,
+    operation_id = "createKey",
+    tag = "keys",
+    request_body = CreateKey,
+    responses((status = 200, description = "The key; `raw` is the key itself.", body = Success<ApiKey>)),
+    security(("token" = [Scope::ApiKeysManage])),
+    extensions(("x-errors" = json!(["INVALID_NAME", "NAME_TAKEN", "INVALID_SCOPE", "INVALID_EXPIRES_IN_DAYS", "INVALID_LIFETIME", "MAX_API_KEYS_REACHED"]))),
+)]
 pub(super) async fn create(
     State(api): State<Arc<Api>>,
     Caller(principal): Caller,
@@ -23,7 +33,15 @@ pub(super) async fn create(
     Ok(Reply(key))
 }
 
-/// `GET /api/v1/keys`
+/// List the active API keys of the organization
+#[utoipa::path(
+    get,
+    path = routes::KEYS,
+    operation_id = "listKeys",
+    tag = "keys",
+    responses((status = 200, description = "The keys, newest first.", body = Success<ApiKeys>)),
+    security(("token" = [Scope::ApiKeysManage])),
+)]
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
     Caller(principal): Caller,
@@ -31,7 +49,17 @@ pub(super) async fn list(
     Ok(Reply(api.identity.list_keys(&principal).await?))
 }
 
-/// `DELETE /api/v1/keys/{id}`
+/// Delete an API key, dead before this answers
+#[utoipa::path(
+    delete,
+    path = routes::KEY,
+    operation_id = "deleteKey",
+    tag = "keys",
+    params(("id" = KeyId, Path, description = "The id of the key.")),
+    responses((status = 200, description = "What was deleted.", body = Success<DeletedKey>)),
+    security(("token" = [Scope::ApiKeysManage])),
+    extensions(("x-errors" = json!(["NOT_FOUND"]))),
+)]
 pub(super) async fn remove(
     State(api): State<Arc<Api>>,
     Caller(principal): Caller,

@@ -5,6 +5,8 @@ mod claim;
 mod health;
 mod instance;
 mod keys;
+mod openapi;
+mod passthrough;
 mod read;
 mod records;
 mod reply;
@@ -15,15 +17,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{delete, get, post};
 use keywright_identity::Identity;
-use keywright_protocol::{ApiError, Clock, ErrorCode, routes};
+use keywright_protocol::{ApiError, Clock, ErrorCode};
 use keywright_secret::Secret;
 use keywright_store::{RecordsReader, Store};
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub(crate) use health::{healthz, readyz};
+pub use openapi::document;
 pub(crate) use reply::Refusal;
 
 use crate::plane::Stage;
@@ -43,20 +47,27 @@ pub(crate) struct Api {
     pub(crate) stage: watch::Receiver<Stage>,
 }
 
+/// The routes, each with its description: what stands here, and only that, is served and documented.
+/// Paths and methods are those of the handlers' annotations.
+fn described() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::default()
+        .routes(routes!(temporary::create))
+        .routes(routes!(temporary::child, temporary::end_child))
+        .routes(routes!(whoami::whoami))
+        .routes(routes!(keys::list, keys::create))
+        .routes(routes!(keys::remove))
+        .routes(routes!(records::requests))
+        .routes(routes!(records::usage))
+        .routes(routes!(claim::claim))
+        .routes(routes!(instance::prove))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(openapi::openapi))
+}
+
 /// The router of everything that is not the gateway's.
 pub(crate) fn router(api: Arc<Api>) -> Router {
-    Router::new()
-        .route(routes::TEMPORARY, post(temporary::create))
-        .route(routes::CHILD, post(temporary::child).delete(temporary::end_child))
-        .route(routes::WHOAMI, get(whoami::whoami))
-        .route(routes::KEYS, get(keys::list).post(keys::create))
-        .route(routes::KEY, delete(keys::remove))
-        .route(routes::REQUESTS, get(records::requests))
-        .route(routes::USAGE, get(records::usage))
-        .route(routes::CLAIM, post(claim::claim))
-        .route(routes::INSTANCE, get(instance::prove))
-        .route(routes::HEALTHZ, get(healthz))
-        .route(routes::READYZ, get(readyz))
+    Router::from(described())
         .fallback(async || Refusal::from(ErrorCode::NotFound))
         .method_not_allowed_fallback(async || Refusal::from(ErrorCode::MethodNotAllowed))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {

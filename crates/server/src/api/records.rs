@@ -4,16 +4,27 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use keywright_identity::require;
-use keywright_protocol::wire::{RequestPage, UsageReport};
-use keywright_protocol::{ErrorCode, Scope, Timestamp};
+use keywright_protocol::record::OutcomeKind;
+use keywright_protocol::wire::{RequestPage, Success, UsageReport};
+use keywright_protocol::{ErrorCode, KeyId, RequestId, Scope, Timestamp, routes};
 use keywright_store::{RequestFilter, StoreError};
+use utoipa::IntoParams;
 
 use crate::api::caller::Caller;
 use crate::api::read::Parameters;
 use crate::api::reply::Reply;
 use crate::api::{Api, Refusal};
 
-/// `GET /api/v1/requests`
+/// List the calls of the organization, newest first
+#[utoipa::path(
+    get,
+    path = routes::REQUESTS,
+    operation_id = "listRequests",
+    tag = "records",
+    params(RequestsQuery),
+    responses((status = 200, description = "A page of records.", body = Success<RequestPage>)),
+    security(("token" = [Scope::ExecutionsRead])),
+)]
 pub(super) async fn requests(
     State(api): State<Arc<Api>>,
     Caller(principal): Caller,
@@ -36,7 +47,16 @@ pub(super) async fn requests(
     Ok(Reply(page))
 }
 
-/// `GET /api/v1/usage`
+/// Sum the usage of the organization by provider and model
+#[utoipa::path(
+    get,
+    path = routes::USAGE,
+    operation_id = "sumUsage",
+    tag = "records",
+    params(UsageQuery),
+    responses((status = 200, description = "The sums.", body = Success<UsageReport>)),
+    security(("token" = [Scope::ExecutionsRead])),
+)]
 pub(super) async fn usage(
     State(api): State<Arc<Api>>,
     Caller(principal): Caller,
@@ -50,6 +70,43 @@ pub(super) async fn usage(
     parameters.finish()?;
     let report = api.records.usage(principal.organization, since, until).await.map_err(unreadable)?;
     Ok(Reply(report))
+}
+
+/// What `requests` reads of the query, for the document alone: a wrong value gets our own refusal.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what `Parameters` takes")]
+struct RequestsQuery {
+    /// The `nextCursor` of the page before.
+    cursor: Option<RequestId>,
+    /// How many, 100 when left out.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    /// Only calls for this model, as it was asked for.
+    model: Option<String>,
+    /// Only calls of this provider.
+    provider: Option<String>,
+    /// Only calls of this session of the client.
+    session_id: Option<String>,
+    /// Only calls that ended so.
+    outcome: Option<OutcomeKind>,
+    /// Only calls with this token and its children.
+    key_id: Option<KeyId>,
+    /// Only calls that arrived then or later.
+    since: Option<Timestamp>,
+    /// Only calls that arrived before it.
+    until: Option<Timestamp>,
+}
+
+/// The same of `usage`.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+#[expect(dead_code, reason = "describes what `Parameters` takes")]
+struct UsageQuery {
+    /// Calls that arrived then or later; thirty days ago when left out.
+    since: Option<Timestamp>,
+    /// Calls that arrived before it; now when left out.
+    until: Option<Timestamp>,
 }
 
 fn page_size(text: &str) -> Option<u32> {

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::State;
 use http::HeaderMap;
-use keywright_protocol::wire::{ChildToken, CreateChild, DeletedKey, TemporaryAccount};
-use keywright_protocol::{ApiError, ErrorCode};
+use keywright_protocol::wire::{ChildToken, CreateChild, DeletedKey, Success, TemporaryAccount};
+use keywright_protocol::{ApiError, ErrorCode, Scope, routes};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::api::caller::Caller;
 use crate::api::read::Body;
@@ -16,11 +17,20 @@ use crate::api::{Api, Refusal};
 use crate::plane::Peer;
 
 /// An empty object: the request says nothing yet.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Nothing {}
 
-/// `POST /api/v1/auth/temporary`
+/// Make a temporary account, without sign-up
+#[utoipa::path(
+    post,
+    path = routes::TEMPORARY,
+    operation_id = "makeTemporaryAccount",
+    tag = "accounts",
+    request_body = Nothing,
+    responses((status = 200, description = "The account and its token, shown this once.", body = Success<TemporaryAccount>)),
+    extensions(("x-errors" = json!(["TEMPORARY_DISABLED", "TEMPORARY_RATE_LIMITED", "STORAGE_UNAVAILABLE"]))),
+)]
 pub(super) async fn create(
     State(api): State<Arc<Api>>,
     Extension(peer): Extension<Peer>,
@@ -43,7 +53,17 @@ pub(super) async fn create(
     }))
 }
 
-/// `POST /api/v1/auth/child`
+/// Make a child token for an agent
+#[utoipa::path(
+    post,
+    path = routes::CHILD,
+    operation_id = "makeChildToken",
+    tag = "accounts",
+    request_body = CreateChild,
+    responses((status = 200, description = "The token, shown this once.", body = Success<ChildToken>)),
+    security(("token" = [Scope::ModelsUse])),
+    extensions(("x-errors" = json!(["INVALID_LIFETIME", "MAX_CHILD_TOKENS_REACHED", "FORBIDDEN"]))),
+)]
 pub(super) async fn child(
     State(api): State<Arc<Api>>,
     Caller(principal): Caller,
@@ -53,7 +73,16 @@ pub(super) async fn child(
     Ok(Reply(ChildToken { token: token.expose().to_owned(), expires_at }))
 }
 
-/// `DELETE /api/v1/auth/child`
+/// End the child token that is calling
+#[utoipa::path(
+    delete,
+    path = routes::CHILD,
+    operation_id = "endChildToken",
+    tag = "accounts",
+    responses((status = 200, description = "What was ended.", body = Success<DeletedKey>)),
+    security(("token" = [])),
+    extensions(("x-errors" = json!(["FORBIDDEN", "NOT_FOUND"]))),
+)]
 pub(super) async fn end_child(
     State(api): State<Arc<Api>>,
     Caller(principal): Caller,

@@ -68,7 +68,7 @@ impl Key {
 
 impl Kind {
     /// What is expected, to follow the word "expected".
-    pub(super) fn expected(self) -> String {
+    pub fn expected(self) -> String {
         match self {
             Self::Address => "an address like 127.0.0.1:5399".to_owned(),
             Self::AddressOrOff => "an address like 127.0.0.1:5398, or off".to_owned(),

@@ -10,6 +10,7 @@ mod errors;
 mod headers;
 mod keys;
 mod litellm;
+mod openapi;
 mod records;
 mod review;
 mod revocation;

@@ -9,6 +9,7 @@ mod metadata;
 mod rules;
 mod source;
 mod supply;
+mod variables;
 
 use std::fmt;
 use std::path::Path;
@@ -49,6 +50,8 @@ pub(crate) fn check(root: &Path) -> Result<Vec<Finding>, String> {
     findings.extend(supply::check(&metadata, &policy));
     findings.extend(lints(root)?);
     findings.extend(sources.iter().flat_map(rules::check));
+    let documented = variables::documented(root)?;
+    findings.extend(sources.iter().flat_map(|source| variables::check(source, &documented)));
     Ok(findings)
 }
 

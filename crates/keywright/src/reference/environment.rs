@@ -1,0 +1,97 @@
+//! The environment variables that are read. `cargo xtask tidy` finds one that is read and not here.
+
+use keywright_providers::PROVIDERS;
+use keywright_server::config::KEYS;
+
+use super::{code, head, heading, row};
+
+pub(super) fn page() -> String {
+    let mut page = heading(
+        "Environment",
+        "The variables that Keywright reads. An empty one is unset. Switches are on for `1`, `true` and `yes`. \
+         An unknown variable that begins with `KEYWRIGHT_` gets a warning from `keywright serve`.",
+    );
+    for (title, intro, variables) in SECTIONS {
+        page.push_str(&format!("\n## {title}\n\n{intro}\n"));
+        page.push_str(&head(["variable", "meaning"]));
+        for (name, meaning) in *variables {
+            page.push_str(&row([&code(name), meaning]));
+        }
+    }
+    page.push_str(
+        "\n## Settings of the server\n\nA flag is stronger, the file weaker. What may stand there is in \
+         [configuration](configuration.md).\n",
+    );
+    page.push_str(&head(["variable", "meaning"]));
+    for key in KEYS.iter().filter(|key| !key.later) {
+        page.push_str(&row([&code(&key.variable()), key.doc]));
+    }
+    page.push_str(
+        "\n## Keys of providers\n\nRead by `keywright serve` as central keys when no provider is configured in a \
+         file.\n",
+    );
+    page.push_str(&head(["variable", "provider"]));
+    for provider in PROVIDERS {
+        for name in provider.environment {
+            page.push_str(&row([&code(name), provider.name]));
+        }
+    }
+    page.push_str("\n## Later\n\nKnown, but not there yet.\n");
+    page.push_str(&head(["variable", "meaning"]));
+    page.push_str(&row([&code("KEYWRIGHT_CLIENT_ID"), "The OAuth client to sign in as."]));
+    for key in KEYS.iter().filter(|key| key.later) {
+        page.push_str(&row([&code(&key.variable()), key.doc]));
+    }
+    page
+}
+
+/// A title, what the variables have in common, and each with its meaning.
+type Section = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const SECTIONS: &[Section] = &[
+    (
+        "Command line",
+        "Read by every command that talks to a server. A flag of the same name is stronger.",
+        &[
+            ("KEYWRIGHT_API_KEY", "The token to use, before any that is stored."),
+            ("KEYWRIGHT_SERVER", "The address of the server, before that of the profile."),
+            ("KEYWRIGHT_PROFILE", "The profile to use, before the active one of the settings file."),
+            ("KEYWRIGHT_NO_TEMPORARY", "A switch: never make a temporary account."),
+            ("KEYWRIGHT_HOME", "The folder of settings and credentials, instead of the XDG folders."),
+        ],
+    ),
+    (
+        "Server",
+        "Read by `keywright serve` and `keywright admin claim --new`, besides the settings below.",
+        &[
+            ("KEYWRIGHT_CONFIG", "The settings file, as `--config`."),
+            (
+                "KEYWRIGHT_MASTER_KEY",
+                "The master key itself; the file does not count then. There is no flag for it: a secret has no \
+                 place on a command line.",
+            ),
+            (
+                "RUST_LOG",
+                "How much is logged: `error`, `warn`, `info`, `debug` or `trace`; `info` by default.",
+            ),
+        ],
+    ),
+    (
+        "System",
+        "Variables of others, read as they mean them.",
+        &[
+            ("HOME", "The home folder."),
+            ("XDG_CONFIG_HOME", "The folder of settings is `keywright` in it; `~/.config` by default."),
+            (
+                "XDG_STATE_HOME",
+                "The folder of credentials is `keywright` in it; `~/.local/state` by default.",
+            ),
+            ("XDG_DATA_HOME", "The server's folder is `keywright` in it; `~/.local/share` by default."),
+            ("NO_PROXY", "`keywright run` adds the server on this machine to it, for the program."),
+            ("no_proxy", "The same."),
+            ("CLAUDE_CONFIG_DIR", "Where Claude Code keeps its settings, which `keywright run` looks at."),
+            ("NO_COLOR", "Output has no colour."),
+            ("PATH", "Where `keywright run` finds the program."),
+        ],
+    ),
+];

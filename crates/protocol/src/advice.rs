@@ -1,0 +1,250 @@
+//! How each error is mended, for its page in the reference: more than fits into one next action.
+
+use crate::ErrorCode;
+
+impl ErrorCode {
+    /// What to know and to do, in Markdown.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::KeyMissing => {
+                "Programs that were started by themselves know nothing of Keywright. Either start them with \
+                 `keywright run -- PROGRAM`, or set the base URL and the key of their library. If a header was \
+                 set, look whether a proxy on the way takes `Authorization` out; `X-Keywright-Token` usually \
+                 passes."
+            }
+            Self::KeyMalformed => {
+                "A token is one of `sk_kw_`, `tmp_kw_`, `at_kw_` or `rt_kw_` and 49 letters and digits, the last \
+                 six of which are a checksum. Usual reasons: the end was not selected when it was copied, a line \
+                 break or quotation mark came along, or a variable was cut by a shell. Nothing was looked up, so \
+                 nothing is known of the token itself."
+            }
+            Self::KeyUnknown => {
+                "Usually the token belongs to another server: compare the address that `keywright status` shows \
+                 with the one that the token came from. It also happens when the server's data folder was \
+                 replaced, restored from an older backup or pointed to another database. A temporary account is \
+                 forgotten some time after it has ended, and its tokens with it."
+            }
+            Self::KeyExpired => {
+                "`keywright tokens list` shows when keys end; `tokens create --lifetime 30d` says how long a new \
+                 one lives, and without `--lifetime` it lives for ever. A temporary account ends after \
+                 `auth.temporary_ttl` with all its keys. A token that `keywright run` gave to an agent lives at \
+                 most 12 hours: start the agent again."
+            }
+            Self::KeyRevoked => {
+                "A revoked token cannot be brought back. Programs that use it must be given the new one; streams \
+                 that ran on it were cut. If you did not delete it, ask whoever administers the organization's \
+                 keys. An agent's token dies with the token that started the agent."
+            }
+            Self::WrongKeyKind => {
+                "The message names the vendor if it could tell. A provider's own key never stands in for a \
+                 Keywright token: put the token into `X-Keywright-Token` and leave the provider key where the \
+                 vendor's library puts it. A refresh token (`rt_kw_`) is for getting new tokens only. If the key \
+                 was sent by mistake to a server that you do not trust, replace it at its vendor."
+            }
+            Self::AmbiguousCredentials => {
+                "Libraries often send a second credential that they found in the environment: Anthropic's, for \
+                 instance, sends `ANTHROPIC_AUTH_TOKEN` beside `ANTHROPIC_API_KEY`. Unset one of them. The same \
+                 token in two places is no error; the same header twice is one."
+            }
+            Self::InsufficientScope => {
+                "A key made without `--scope` may call models and nothing else. Scopes of a key cannot be wider \
+                 than those of the token that made it, and cannot be widened later: make another with a token \
+                 that has the scope. `keywright whoami` shows what a token may do."
+            }
+            Self::Forbidden => {
+                "Tokens that `keywright run` hands to agents do less than those of people, on purpose: they make \
+                 no tokens and take nothing over. What only an administrator may do needs the token that claimed \
+                 the server, or a key made with it afterwards."
+            }
+            Self::InvalidRequest => {
+                "Field and parameter names are exact, in camelCase, and unknown ones are refused, so that a \
+                 mistyped filter does not pass for none. Times are RFC 3339, such as `2026-11-20T22:37:18Z`. A \
+                 token never stands in a query of the JSON API. `/openapi.json` describes every route."
+            }
+            Self::InvalidJson => {
+                "The message has line and column where reading stopped. The body must be one object, in UTF-8, \
+                 and the header must say `application/json`: a form is refused, so that no page of another site \
+                 can send one."
+            }
+            Self::DuplicateField => {
+                "Readers differ on which of two equal keys counts, so that the model that was permitted might not \
+                 be the one that is called. Look for a body that was put together from two parts, or for `model` \
+                 written once more with escapes."
+            }
+            Self::ModelRequired => {
+                "On the routes of Anthropic and OpenAI the model stands in the body; on Gemini's it stands in the \
+                 path. The value must be a text, not a number and not a list."
+            }
+            Self::RouteNotSupported => {
+                "Only routes that make something with a model, list models, or touch an object that the caller's \
+                 organization made are passed on: a provider key is one account that many callers share. If the \
+                 path looks right, look for `/v1` that stands twice or is missing in the base URL: OpenAI's \
+                 library wants it there, the others do not."
+            }
+            Self::MethodNotAllowed => {
+                "Usually the base URL is right and the method is not; the page of the route in `/openapi.json` \
+                 has it. Clients that ask with `HEAD` or `OPTIONS` first can do without."
+            }
+            Self::NotFound => {
+                "What belongs to another organization is answered as if it were not there. Check which account \
+                 asks with `keywright whoami`, and which server with `keywright status`. Keys are listed by \
+                 `keywright tokens list`, calls by `keywright usage --requests`."
+            }
+            Self::ProviderUnknown => {
+                "The name in `/gateway/NAME/...` is that of the server's configuration, not that of the vendor. \
+                 Without a configuration file the names are those of docs/reference/providers.md whose variable \
+                 was set when the server started."
+            }
+            Self::ProviderAmbiguous => {
+                "On a native path such as `/v1/chat/completions` nothing says which provider is meant when two \
+                 of them speak the dialect. Put `/gateway/PROVIDER` into the base URL of the client, before the \
+                 path."
+            }
+            Self::ProviderNotConfigured => {
+                "`keywright serve` says at its start which providers it has. It takes the vendors' usual variables \
+                 (docs/reference/providers.md) only when no provider stands in its configuration file, and reads \
+                 them once, at the start. A service manager does not hand on the variables of your shell."
+            }
+            Self::NoProviderKey => {
+                "The operator adds `keys = [\"env:NAME\"]` or `keys = [\"file:PATH\"]` to the provider's table and \
+                 starts the server again. A caller sends its own key in the vendor's usual header and the \
+                 Keywright token in `X-Keywright-Token`, if `gateway.allow_byok` is on."
+            }
+            Self::ByokDisabled => {
+                "`gateway.allow_byok` is off. Often the key was not meant to be sent: unset the vendor's variable \
+                 in the program's environment, or start it with `keywright run`, which takes it out."
+            }
+            Self::ByokProviderMismatch => {
+                "A key goes only to the vendor that it looks like, so that no other vendor gets to see it. Check \
+                 the path first; if a key has the form of another vendor's by chance, the operator can configure \
+                 it as a provider of its own."
+            }
+            Self::BodyTooLarge => {
+                "The JSON API takes 64 KiB, the gateway `gateway.max_body`, 32 MiB by default. Long conversations \
+                 with images grow over it: drop older turns, or send files by address. The operator can raise the \
+                 limit, together with `gateway.max_buffered`."
+            }
+            Self::EncodingUnsupported => {
+                "Switch off compression of requests in the client or in the proxy before it. Answers may be \
+                 compressed; they pass as they are."
+            }
+            Self::HostNotAllowed => {
+                "A server on loopback answers to addresses, to `localhost` and names below it, and to the host of \
+                 `public_url`. Any other name in `Host` may come from a web page that points its own name at your \
+                 machine. Behind a reverse proxy or in a container, add the name: \
+                 `KEYWRIGHT_SERVER_HOSTS=keywright.internal`."
+            }
+            Self::OriginNotAllowed => {
+                "Browsers say which page sends a request, and only pages of `public_url` may. If you run a page of \
+                 your own, let its server make the call. If the page should be the server's own, `public_url` is \
+                 not what the browser shows."
+            }
+            Self::UpgradeRequired => {
+                "Clients that speak WebSocket first fall back by themselves. If one does not, switch it to HTTP in \
+                 its settings."
+            }
+            Self::TemporaryDisabled => {
+                "Temporary accounts need a server whose `listen` and `public_url` are both on loopback, no trusted \
+                 proxy, and a request that no proxy passed on. The operator can say otherwise with \
+                 `auth.temporary`. docs/guides/operations.md says how the first account of a server beyond \
+                 loopback is made."
+            }
+            Self::TemporaryRateLimited => {
+                "An address makes at most 30 temporary accounts an hour, and all of them together make \
+                 `auth.temporary_per_minute` and `auth.temporary_per_day` calls. Tests that start from an empty \
+                 home folder each time reach it soon: give them one token in KEYWRIGHT_API_KEY. A claimed account \
+                 does not count: see `keywright admin claim`."
+            }
+            Self::InvalidExpiresInDays => {
+                "A text like `\"30\"` is no number, and neither 0 nor 366 is in the range. For hours use \
+                 `lifetimeSeconds`, but not both."
+            }
+            Self::InvalidLifetime => {
+                "Whole seconds, not a text. On the command line a length is written as `8h`, `30d` or `1d12h30m`. \
+                 A child token never outlives the token that it was made with."
+            }
+            Self::InvalidName => {
+                "Letters of all scripts and blanks are good, but a name of blanks alone is not. Line breaks and \
+                 tabs are control characters."
+            }
+            Self::NameTaken => {
+                "Names are told apart exactly, upper and lower case too. Deleted and expired keys free their name. \
+                 A program that makes a key at each start had better delete it at its end, or leave the name \
+                 out on the command line, which then makes one up."
+            }
+            Self::InvalidScope => {
+                "Scopes are written with a colon, such as `models:use`. A newer server may know more of them than \
+                 this one."
+            }
+            Self::MaxApiKeysReached => {
+                "Expired and deleted keys do not count, child tokens of agents neither. `keywright tokens list` \
+                 shows when each was last used. For agents use `keywright run`, which makes no key."
+            }
+            Self::MaxChildTokensReached => {
+                "`keywright run` ends the token of its program when the program ends. So many are usually left by \
+                 programs that were killed, or made by a loop that asks for a new one with each call. A child \
+                 token that is no longer needed ends itself with `DELETE /api/v1/auth/child`."
+            }
+            Self::ClaimInvalid => {
+                "The code is in the file `admin-claim` in the server's data folder until it is used. Making a new \
+                 one voids the old. Five wrong codes within an hour close the door for a while."
+            }
+            Self::ClaimUsed => {
+                "The server has an administrator. If that was not you or somebody you know, stop the server and \
+                 look at its accounts. Whoever may read the data folder may make another code at any time."
+            }
+            Self::ClaimLocked => {
+                "Right codes are not looked at either until then. If you did not try five codes, somebody else \
+                 who can reach the server did."
+            }
+            Self::AuditUnavailable => {
+                "With `records.mode = \"strict\"` no call goes out that is not recorded first. Usually the disk is \
+                 full or the database does not answer. With `batched` calls go on while records wait."
+            }
+            Self::BuffersFull => {
+                "Bodies are held until the provider has taken them. Many large ones at once reach the limit: the \
+                 operator can raise `gateway.max_buffered`, if there is memory."
+            }
+            Self::StorageUnavailable => {
+                "SQLite: is the disk of the data folder full, was the folder moved, may the server write there? \
+                 PostgreSQL: does it run, is the number of its connections used up? `/readyz` answers 200 again \
+                 when it is over."
+            }
+            Self::ShuttingDown => {
+                "Running calls may end within `drain`. A load balancer that looks at `/readyz` sends new ones \
+                 elsewhere."
+            }
+            Self::UpstreamUnreachable => {
+                "From the machine of the server, try the provider's address with curl. Where the way out is a \
+                 proxy, note that the server does not read proxy variables. An address in a configuration file is \
+                 dialled as it is written; look for a mistyped host or port."
+            }
+            Self::UpstreamTls => {
+                "A company network that looks into TLS has an authority of its own, which `tls.extra_ca` adds. A \
+                 clock that is wrong by days makes good certificates invalid too."
+            }
+            Self::UpstreamReset => {
+                "The call may have reached the provider and may be billed. If it stays, something between the two \
+                 ends connections: a firewall, a proxy, or a `base_url` with `http` where `https` is spoken."
+            }
+            Self::UpstreamTimeout => {
+                "Connecting may take `gateway.connect_timeout`, the first byte `gateway.first_byte_timeout`, and \
+                 silence inside an answer `gateway.idle_timeout`. Large models that think for long answer sooner \
+                 when the request is streamed. The call may be billed."
+            }
+            Self::UpstreamRedirect => {
+                "Often `base_url` has `http` where the provider wants `https`, lacks `www`, or has a slash too \
+                 many."
+            }
+            Self::LoopDetected => {
+                "The address of a provider leads back to this server, perhaps over another gateway. A server \
+                 cannot be its own provider; two servers in a row are fine."
+            }
+            Self::Internal => {
+                "The message says nothing on purpose: the reason may quote what others must not see. The operator \
+                 finds it in the server's log, under the request id of the answer. A call that was being passed \
+                 on may have reached the provider."
+            }
+        }
+    }
+}
