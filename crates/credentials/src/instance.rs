@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use keywright_client::{Client, ClientError};
@@ -20,13 +21,22 @@ use sha2::Sha256;
 /// # Errors
 /// [`NotProven`]; nothing that the server issued or should get may be sent to it.
 pub async fn prove(client: &Client, instance: &Path) -> Result<(), NotProven> {
-    let key = read_key(instance)?;
+    prove_by(client, &read_key(instance)?).await
+}
+
+/// Has the server prove that it knows `key`.
+///
+/// # Errors
+/// [`NotProven`]; the key is not sent, whatever comes of it.
+pub async fn prove_by(client: &Client, key: &Secret) -> Result<(), NotProven> {
     let challenge = random_hex::<32>();
-    let answer = client.prove_instance(challenge.expose()).await.map_err(|error| match error {
+    let asking = client.prove_instance(challenge.expose());
+    let answer = tokio::time::timeout(PATIENCE, asking).await.map_err(|_| NotProven::Silent)?;
+    let answer = answer.map_err(|error| match error {
         ClientError::Unreachable { .. } => NotProven::NothingThere(error),
         other => NotProven::NoAnswer(other),
     })?;
-    let expected = proof(&key, challenge.expose(), &client.server().authority());
+    let expected = proof(key, challenge.expose(), &client.server().authority());
     // `Secret` compares in constant time.
     if Secret::new(answer.proof) == expected { Ok(()) } else { Err(NotProven::Wrong) }
 }
@@ -72,6 +82,9 @@ pub enum NotProven {
     /// Nothing listens on the default address.
     #[error("no server is configured, and none is running on the default address")]
     NothingThere(#[source] ClientError),
+    /// Something listens there and says nothing.
+    #[error("what listens on the default address does not answer")]
+    Silent,
     /// Something listens there that cannot prove anything.
     #[error("what answers on the default address is not your Keywright server")]
     NoAnswer(#[source] ClientError),
@@ -87,6 +100,9 @@ pub enum NotProven {
         reason: &'static str,
     },
 }
+
+/// A server on this machine answers at once; another program may never.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,10 @@ pub struct Paths {
     pub settings: PathBuf,
     /// Platform credentials: `credentials.json`.
     pub credentials: PathBuf,
+    /// Provider credentials: `providers.json`.
+    pub providers: PathBuf,
+    /// The data folder, which holds a server's files and the records of local mode.
+    pub data: PathBuf,
     /// What a server of this user writes so that its clients know it: `instance`, in the data folder.
     pub instance: PathBuf,
     /// The home folder, where agents keep their own settings.
@@ -42,7 +46,9 @@ impl Paths {
         Ok(Self {
             settings: settings.join("config.toml"),
             credentials: credentials.join("credentials.json"),
+            providers: credentials.join("providers.json"),
             instance: data.join("instance"),
+            data,
             home,
         })
     }
@@ -66,7 +72,9 @@ mod tests {
         let paths = paths(&[("HOME", "/h"), ("XDG_STATE_HOME", "/s"), ("XDG_CONFIG_HOME", "relative")]);
         assert_eq!(paths.settings, PathBuf::from("/h/.config/keywright/config.toml"));
         assert_eq!(paths.credentials, PathBuf::from("/s/keywright/credentials.json"));
+        assert_eq!(paths.providers, PathBuf::from("/s/keywright/providers.json"));
         assert_eq!(paths.instance, PathBuf::from("/h/.local/share/keywright/instance"));
+        assert_eq!(paths.data, PathBuf::from("/h/.local/share/keywright"));
     }
 
     #[test]

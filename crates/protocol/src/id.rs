@@ -21,6 +21,9 @@ macro_rules! id {
             /// What the id begins with.
             pub const PREFIX: &'static str = $prefix;
 
+            /// What local mode, which has no accounts, writes in the place of one.
+            pub const LOCAL: Self = Self(Uuid::nil());
+
             /// A new id, later in order than all that this process made before.
             pub fn new() -> Self {
                 Self(Uuid::now_v7())

@@ -11,6 +11,9 @@ pub struct Provider {
     pub name: &'static str,
     /// The environment variables that hold its key, the strongest first.
     pub environment: &'static [&'static str],
+    /// The environment variables that say where it listens in place of its usual address, the strongest
+    /// first. Whoever sets one has a key for that address, not for the vendor's.
+    pub address_environment: &'static [&'static str],
     /// What it speaks.
     pub dialect: Dialect,
     /// Where it listens, as its own SDK takes it: with the version for openai, without for the others.
@@ -20,6 +23,14 @@ pub struct Provider {
     pub key_header: KeyHeader,
     /// Where a key is made.
     pub documentation: &'static str,
+}
+
+impl Provider {
+    /// The same, at the address in one of these variables if one is set.
+    const fn addressed_by(mut self, address_environment: &'static [&'static str]) -> Self {
+        self.address_environment = address_environment;
+        self
+    }
 }
 
 /// The provider of that id.
@@ -41,7 +52,16 @@ const fn usual(
         Dialect::OpenAi => KeyHeader::Bearer,
         Dialect::Gemini => KeyHeader::XGoogApiKey,
     };
-    Provider { id, name, environment, dialect, base_url: Some(base_url), key_header, documentation }
+    Provider {
+        id,
+        name,
+        environment,
+        address_environment: &[],
+        dialect,
+        base_url: Some(base_url),
+        key_header,
+        documentation,
+    }
 }
 
 /// All providers. The order is that of the reference page.
@@ -53,7 +73,8 @@ pub const PROVIDERS: &[Provider] = &[
         &["ANTHROPIC_API_KEY"],
         "https://api.anthropic.com",
         "https://console.anthropic.com/settings/keys",
-    ),
+    )
+    .addressed_by(&["ANTHROPIC_BASE_URL", "ANTHROPIC_API_BASE"]),
     usual(
         Dialect::OpenAi,
         "openai",
@@ -61,11 +82,13 @@ pub const PROVIDERS: &[Provider] = &[
         &["OPENAI_API_KEY"],
         "https://api.openai.com/v1",
         "https://platform.openai.com/api-keys",
-    ),
+    )
+    .addressed_by(&["OPENAI_BASE_URL", "OPENAI_API_BASE"]),
     Provider {
         id: "azure-openai",
         name: "Azure OpenAI",
         environment: &["AZURE_OPENAI_API_KEY"],
+        address_environment: &[],
         dialect: Dialect::OpenAi,
         base_url: None,
         key_header: KeyHeader::ApiKey,
@@ -75,6 +98,7 @@ pub const PROVIDERS: &[Provider] = &[
         id: "google",
         name: "Google",
         environment: &["GEMINI_API_KEY"],
+        address_environment: &["GOOGLE_GEMINI_BASE_URL"],
         dialect: Dialect::Gemini,
         base_url: Some("https://generativelanguage.googleapis.com"),
         key_header: KeyHeader::XGoogApiKey,

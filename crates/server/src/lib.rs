@@ -9,6 +9,7 @@ mod boot;
 pub mod config;
 pub mod demo;
 mod jobs;
+pub mod local;
 pub mod logging;
 mod operations;
 mod plane;

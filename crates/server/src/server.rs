@@ -1,14 +1,10 @@
 //! A running server.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::HeaderValue;
-use keywright_dial::{Dialler, TlsSetup};
-use keywright_gateway::{BufferBudget, Limits, Settings};
 use keywright_identity::{Identity, IdentitySettings};
 use keywright_protocol::Clock;
-use keywright_secret::random_hex;
 use keywright_store::{RecordsReader, RecordsWriter, Store};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -17,13 +13,14 @@ use url::Url;
 
 use crate::api::{Api, router};
 use crate::boot::{
-    ClaimNotice, StartError, check_master_key, claim_file, database, first_claim, instance_secret, upstreams,
+    ClaimNotice, StartError, check_master_key, claim_file, database, dialler, first_claim, gateway_settings,
+    instance_secret, listen, unusable, upstreams,
 };
 use crate::config::Config;
 use crate::demo::Demo;
 use crate::jobs::Jobs;
 use crate::operations;
-use crate::plane::{Guard, Plane, PlaneParts, Stage, acceptor};
+use crate::plane::{Guard, Plane, PlaneParts, Stage, acceptor, accounts};
 
 /// A running server.
 pub struct Server {
@@ -54,7 +51,8 @@ impl Server {
         let operations_listener = config.operations.map(listen).transpose()?;
         let operations = operations_listener.as_ref().and_then(|listener| listener.local_addr().ok());
         let tls = config.tls.as_ref().map(acceptor).transpose()?;
-        let dialler = dialler(config, [Some(address), operations].into_iter().flatten().collect())?;
+        let own = [Some(address), operations].into_iter().flatten().collect();
+        let dialler = dialler(config.extra_ca.as_deref(), config.gateway.connect_timeout, own)?;
 
         let store = Arc::new(Store::open(&database(config)).await?);
         // Nothing is sealed yet; a server that could not open what comes later must not start.
@@ -70,7 +68,7 @@ impl Server {
         } else {
             None
         };
-        let upstreams = upstreams(config, demo.as_ref())?;
+        let upstreams = upstreams(&config.providers, demo.as_ref())?;
         let (stage, stages) = watch::channel(Stage::Running);
         let public_url = config.public_url(address);
         let guard = |listen| {
@@ -99,23 +97,12 @@ impl Server {
             }
             _ => None,
         };
-        let settings = Settings {
-            catalog: Arc::clone(&upstreams.catalog),
-            limits: Arc::new(Limits::new(config.auth.temporary_per_minute, config.auth.temporary_per_day)),
-            buffers: BufferBudget::new(as_size(config.gateway.max_buffered)),
-            max_body: as_size(config.gateway.max_body),
-            allow_byok: config.gateway.allow_byok,
-            first_byte_timeout: config.gateway.first_byte_timeout,
-            idle_timeout: config.gateway.idle_timeout,
-            clock: Arc::clone(&clock),
-            hop: hop(),
-        };
+        let settings = gateway_settings(config.gateway, config.auth, &upstreams, Arc::clone(&clock));
         let parts = PlaneParts {
             settings,
             upstreams,
             dialler,
-            identity: identity.clone(),
-            reader: reader.clone(),
+            callers: accounts(identity.clone(), reader.clone(), Handle::current()),
             writer: writer.clone(),
             mode: config.records.mode,
             router: router(api),
@@ -186,40 +173,7 @@ impl Server {
     }
 }
 
-fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    let listener = TcpListener::bind(address).map_err(|source| unusable(address, source))?;
-    listener.set_nonblocking(true).map_err(|source| unusable(address, source))?;
-    Ok(listener)
-}
-
-fn unusable(address: SocketAddr, source: std::io::Error) -> StartError {
-    StartError::Listen { address: address.to_string(), source }
-}
-
-fn dialler(config: &Config, own: Vec<SocketAddr>) -> Result<Dialler, StartError> {
-    let extra = match &config.extra_ca {
-        Some(path) => {
-            Some(std::fs::read(path).map_err(|source| StartError::File { path: path.clone(), source })?)
-        }
-        None => None,
-    };
-    let tls = TlsSetup::new(extra.as_deref()).map_err(|source| StartError::ExtraCa {
-        path: config.extra_ca.clone().unwrap_or_default(),
-        source,
-    })?;
-    Ok(Dialler::new(tls, config.gateway.connect_timeout, own))
-}
-
 fn identity_settings(config: &Config) -> IdentitySettings {
     let ttl = i64::try_from(config.auth.temporary_ttl.as_secs()).unwrap_or(i64::MAX);
     IdentitySettings { temporary_ttl_seconds: ttl, ..IdentitySettings::default() }
-}
-
-/// What marks the requests of this process.
-fn hop() -> HeaderValue {
-    HeaderValue::from_str(random_hex::<8>().expose()).unwrap_or(HeaderValue::from_static("keywright"))
-}
-
-fn as_size(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap_or(usize::MAX)
 }

@@ -30,8 +30,8 @@ pub use keys::{KeyInsertion, KeyRow};
 pub use master_key::MasterKeyMark;
 pub use mints::MintLimits;
 pub use records::{
-    OutcomeFilter, RecordsFailure, RecordsReader, RecordsWriter, RefusalCount, RequestFilter, SLOTS, Slot,
-    UnknownOutcome,
+    LocalRecords, OutcomeFilter, RecordsFailure, RecordsReader, RecordsWriter, RefusalCount, RequestFilter,
+    SLOTS, Slot, UnknownOutcome,
 };
 pub use sweep::{SweepRules, Swept};
 pub use tokens::{ChildInsertion, NewToken, RevokedToken, TokenRow};

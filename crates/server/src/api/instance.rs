@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use axum::Extension;
+use axum::Router;
 use axum::extract::State;
+use axum::routing::get;
 use hmac::{Hmac, KeyInit, Mac};
 use keywright_protocol::wire::{InstanceProof, Success};
 use keywright_protocol::{ApiError, ErrorCode, routes};
-use keywright_secret::hex;
+use keywright_secret::{Secret, hex};
 use sha2::Sha256;
 
 use crate::api::read::Parameters;
@@ -27,8 +29,20 @@ use crate::plane::Peer;
 pub(super) async fn prove(
     State(api): State<Arc<Api>>,
     Extension(peer): Extension<Peer>,
-    mut parameters: Parameters,
+    parameters: Parameters,
 ) -> Result<Reply<InstanceProof>, Refusal> {
+    answer(&api.instance, peer, parameters)
+}
+
+/// The same for a server whose secret is another.
+pub(super) fn route(secret: Secret) -> Router {
+    let prove = async move |Extension(peer): Extension<Peer>, parameters: Parameters| {
+        answer(&secret, peer, parameters)
+    };
+    Router::new().route(routes::INSTANCE, get(prove))
+}
+
+fn answer(secret: &Secret, peer: Peer, mut parameters: Parameters) -> Result<Reply<InstanceProof>, Refusal> {
     let challenge = parameters.take("challenge").unwrap_or_default();
     parameters.finish()?;
     if challenge.len() != 64 || !challenge.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -39,7 +53,7 @@ pub(super) async fn prove(
     // The address is the one that the question arrived at, so that nobody can pass it on from another.
     let message = format!("keywright-instance\n{challenge}\n{}", peer.local);
     let mut mac =
-        Hmac::<Sha256>::new_from_slice(api.instance.expose().as_bytes()).map_err(|_| ErrorCode::Internal)?;
+        Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).map_err(|_| ErrorCode::Internal)?;
     mac.update(message.as_bytes());
     let proof = hex(&mac.finalize().into_bytes());
     Ok(Reply(InstanceProof { proof, version: env!("CARGO_PKG_VERSION").to_owned() }))

@@ -65,14 +65,24 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(openapi::openapi))
 }
 
+/// The router of local mode: life, and the proof by the run's own token for a run inside the run.
+pub(crate) fn local_router(token: Secret) -> Router {
+    with_refusals(
+        instance::route(token).route(keywright_protocol::routes::HEALTHZ, axum::routing::get(healthz)),
+    )
+}
+
 /// The router of everything that is not the gateway's.
 pub(crate) fn router(api: Arc<Api>) -> Router {
-    Router::from(described())
+    with_refusals(Router::from(described())).with_state(api)
+}
+
+fn with_refusals<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router
         .fallback(async || Refusal::from(ErrorCode::NotFound))
         .method_not_allowed_fallback(async || Refusal::from(ErrorCode::MethodNotAllowed))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             // What the panic said goes to the log by the panic hook, not to the caller.
             axum::response::IntoResponse::into_response(Refusal(ApiError::new(ErrorCode::Internal)))
         }))
-        .with_state(api)
 }

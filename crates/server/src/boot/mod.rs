@@ -1,6 +1,7 @@
 //! From a configuration to the parts of a server.
 
 mod claim;
+mod gateway;
 mod instance;
 mod master_key;
 mod private_file;
@@ -17,6 +18,7 @@ use crate::config::{self, Config};
 
 pub use claim::{ClaimNotice, issue_claim};
 pub(crate) use claim::{claim_file, first_claim};
+pub(crate) use gateway::{dialler, gateway_settings, listen, unusable};
 pub(crate) use instance::instance_secret;
 pub(crate) use master_key::check_master_key;
 pub(crate) use upstreams::{Upstreams, upstreams};

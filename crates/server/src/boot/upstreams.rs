@@ -10,7 +10,7 @@ use keywright_secret::Secret;
 use url::Url;
 
 use crate::boot::StartError;
-use crate::config::Config;
+use crate::config::ProviderSettings;
 use crate::demo::DemoServer;
 
 /// Where calls go, and with which keys.
@@ -30,11 +30,14 @@ impl CredentialSource for CentralKeys {
     }
 }
 
-/// Prepares what the configuration names, and the demo provider if it runs.
-pub(crate) fn upstreams(config: &Config, demo: Option<&DemoServer>) -> Result<Upstreams, StartError> {
+/// Prepares these providers, and the demo provider if it runs.
+pub(crate) fn upstreams(
+    providers: &[ProviderSettings],
+    demo: Option<&DemoServer>,
+) -> Result<Upstreams, StartError> {
     let mut all = Vec::new();
     let mut keys = CentralKeys::default();
-    for provider in &config.providers {
+    for provider in providers {
         let failed = |reason| StartError::Provider { name: provider.name.clone(), reason };
         let upstream = Upstream::new(
             &provider.name,

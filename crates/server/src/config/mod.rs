@@ -26,10 +26,11 @@ pub use self::environment::process_environment;
 pub use self::keys::{KEYS, Key, Kind};
 pub use self::layers::Source;
 pub use self::problem::{Problem, Warning};
+pub(crate) use self::providers::{FoundKey, from_environment};
 pub use self::providers::{ProviderKey, ProviderSettings};
 
 use self::layers::Layers;
-use self::problem::Findings;
+pub(crate) use self::problem::Findings;
 use self::read::{Reader, is_loopback_url};
 
 /// The configuration of a server, with nothing wrong in it.
@@ -300,7 +301,7 @@ impl Config {
                 provider.keys.iter().map(|key| format!("{} ({})", key.origin, key.secret.hint())).collect();
             let path = |field: &str| format!("providers.{}.{field}", provider.name);
             reader.note(path("dialect"), provider.dialect.as_str(), provider.source.clone());
-            reader.note(path("base_url"), provider.base_url.as_str(), provider.source.clone());
+            reader.note(path("base_url"), provider.base_url.as_str(), provider.address.clone());
             reader.note(path("keys"), hints.join(", "), provider.source.clone());
         }
         if self.auth.temporary && !spendable.is_empty() {
@@ -395,6 +396,13 @@ fn records(reader: &mut Reader<'_>) -> Records {
         },
         retention: Some(reader.duration("records.retention")).filter(|length| !length.is_zero()),
     }
+}
+
+/// How calls are passed and recorded when nobody says otherwise: in local mode.
+pub(crate) fn usual() -> (Gateway, Auth, Records) {
+    let (layers, mut findings) = (Layers::default(), Findings::default());
+    let mut reader = Reader { layers: &layers, findings: &mut findings, sources: Vec::new() };
+    (gateway(&mut reader), auth(&mut reader), records(&mut reader))
 }
 
 /// Who may sign up; whether at all is known once the listeners are.

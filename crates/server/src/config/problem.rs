@@ -22,17 +22,17 @@ impl std::fmt::Display for Warning {
 
 /// What was found so far.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
-    pub(super) problems: Vec<Problem>,
-    pub(super) warnings: Vec<Warning>,
+pub(crate) struct Findings {
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) warnings: Vec<Warning>,
 }
 
 impl Findings {
-    pub(super) fn problem(&mut self, place: impl Into<String>, message: impl Into<String>) {
+    pub(crate) fn problem(&mut self, place: impl Into<String>, message: impl Into<String>) {
         self.problems.push(Problem { place: place.into(), message: message.into() });
     }
 
-    pub(super) fn warn(&mut self, message: impl Into<String>) {
+    pub(crate) fn warn(&mut self, message: impl Into<String>) {
         self.warnings.push(Warning(message.into()));
     }
 }

@@ -27,6 +27,8 @@ pub struct ProviderSettings {
     pub keys: Vec<ProviderKey>,
     /// Where it comes from.
     pub source: Source,
+    /// Where its address comes from; the default is the vendor's own.
+    pub address: Source,
 }
 
 /// A central key.
@@ -95,6 +97,7 @@ impl Entry<'_> {
             base_url: base_url?,
             key_header: key_header.unwrap_or(usual_header(dialect)),
             keys,
+            address: source.clone(),
             source,
         })
     }
@@ -188,46 +191,103 @@ impl Entry<'_> {
     }
 }
 
-fn from_environment(
+/// The providers whose usual variables are set.
+pub(crate) fn from_environment(
     environment: &BTreeMap<String, String>,
     findings: &mut Findings,
 ) -> Vec<ProviderSettings> {
-    let mut all = Vec::new();
-    for provider in PROVIDERS {
-        let set = provider.environment.iter().find_map(|name| {
-            let text = environment.get(*name)?.trim();
-            (!text.is_empty()).then_some((*name, text))
-        });
-        let Some((name, text)) = set else { continue };
-        if looks_like_ours(text) {
+    let mut all: Vec<ProviderSettings> = PROVIDERS
+        .iter()
+        .filter_map(|provider| {
+            let (name, key) = first_set(provider.environment, environment)?;
+            let place = name.to_owned();
+            let source = Source::Environment(place.clone());
+            FoundKey { provider, key, place, origin: format!("env:{name}"), source }
+                .settings(environment, findings)
+        })
+        .collect();
+    all.sort_by(|one, other| one.name.cmp(&other.name));
+    all
+}
+
+/// A key that was found where nothing but the provider's id or usual variable is known of it.
+pub(crate) struct FoundKey<'a> {
+    pub(crate) provider: &'static Provider,
+    pub(crate) key: &'a str,
+    /// Where it was found, for people.
+    pub(crate) place: String,
+    /// The same as a reference.
+    pub(crate) origin: String,
+    pub(crate) source: Source,
+}
+
+impl FoundKey<'_> {
+    /// The provider with that key, at the address that `environment` names for it or at its usual one.
+    pub(crate) fn settings(
+        self,
+        environment: &BTreeMap<String, String>,
+        findings: &mut Findings,
+    ) -> Option<ProviderSettings> {
+        let Self { provider, key, place, origin, source } = self;
+        if looks_like_ours(key) {
             findings.warn(format!(
-                "{name} holds a Keywright token, not a key of {}; it is ignored.",
+                "{place} holds a Keywright token, not a key of {}; it is ignored.",
                 provider.name
             ));
-            continue;
+            return None;
         }
-        let Some(base_url) = provider.base_url.and_then(parse_base_url) else {
-            findings.warn(format!(
-                "{name} is ignored: {} has no usual address; set `providers.{}.base_url`.",
-                provider.name, provider.id
-            ));
-            continue;
+        if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            findings.warn(format!("{place} is ignored: it holds no key, which is one word of ASCII."));
+            return None;
+        }
+        let (base_url, address) = match first_set(provider.address_environment, environment) {
+            Some((name, text)) => {
+                (named_address(name, text, findings)?, Source::Environment(name.to_owned()))
+            }
+            None => match provider.base_url.and_then(parse_base_url) {
+                Some(url) => (url, Source::Default),
+                None => {
+                    findings.warn(format!(
+                        "{place} is ignored: {} has no usual address; set `providers.{}.base_url`.",
+                        provider.name, provider.id
+                    ));
+                    return None;
+                }
+            },
         };
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            findings.warn(format!("{name} is ignored: it holds no key, which is one word of ASCII."));
-            continue;
-        }
-        all.push(ProviderSettings {
+        Some(ProviderSettings {
             name: provider.id.to_owned(),
             dialect: provider.dialect,
             base_url: normalize(base_url, provider.dialect),
             key_header: provider.key_header,
-            keys: vec![ProviderKey { secret: Secret::new(text), origin: format!("env:{name}") }],
-            source: Source::Environment(name.to_owned()),
-        });
+            keys: vec![ProviderKey { secret: Secret::new(key), origin }],
+            source,
+            address,
+        })
     }
-    all.sort_by(|one, other| one.name.cmp(&other.name));
-    all
+}
+
+/// Security rule 15: a key goes to the address that it was issued for, or nowhere.
+fn named_address(name: &str, text: &str, findings: &mut Findings) -> Option<Url> {
+    let Some(url) = parse_base_url(text) else {
+        findings.problem(name, "It must be an http or https URL without login and query.");
+        return None;
+    };
+    if url.scheme() == "http" && !is_loopback_url(&url) {
+        findings.warn(format!("{name} is plain http; the key can be read on the way."));
+    }
+    Some(url)
+}
+
+/// The first of these variables that is set, and its value without blanks around it.
+fn first_set<'e>(
+    names: &[&'static str],
+    environment: &'e BTreeMap<String, String>,
+) -> Option<(&'static str, &'e str)> {
+    names.iter().find_map(|name| {
+        let text = environment.get(*name)?.trim();
+        (!text.is_empty()).then_some((*name, text))
+    })
 }
 
 /// Whether `name` is lower-case words of letters and digits, joined by single dashes.

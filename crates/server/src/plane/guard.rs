@@ -11,10 +11,14 @@ use keywright_dial::Network;
 use keywright_protocol::{ApiError, ErrorCode};
 use url::{Host, Url};
 
+use crate::config::is_loopback_host;
+
 /// What a listener answers to.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     loopback: bool,
+    /// The one address that it answers to, where nobody has a reason to use another.
+    only: Option<SocketAddr>,
     public_url: Url,
     hosts: Vec<String>,
     trusted_proxies: Vec<Network>,
@@ -33,11 +37,18 @@ impl Guard {
         let own = public_url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();
         Self {
             loopback: listen.ip().to_canonical().is_loopback(),
+            only: None,
             public_url,
             hosts,
             trusted_proxies,
             usual: [listen.to_string(), own],
         }
+    }
+
+    /// The guard of a loopback listener that answers to a loopback address with its own port, and to no
+    /// other name: its one client is told where it is.
+    pub(crate) fn only(listen: SocketAddr, public_url: Url) -> Self {
+        Self { only: Some(listen), ..Self::new(listen, public_url, Vec::new(), Vec::new()) }
     }
 
     /// Lets a request pass, or says why not. The `Host` header can only get a request refused: nothing
@@ -47,7 +58,7 @@ impl Guard {
             return Ok(());
         }
         let authority = authority(parts)?;
-        if self.loopback && !authority.as_ref().is_some_and(|authority| self.answers_to(authority.host())) {
+        if self.loopback && !authority.as_ref().is_some_and(|authority| self.answers_to(authority)) {
             return Err(ErrorCode::HostNotAllowed.into());
         }
         for origin in parts.headers.get_all(ORIGIN) {
@@ -86,8 +97,11 @@ impl Guard {
         last.unwrap_or(peer).to_canonical()
     }
 
-    fn answers_to(&self, host: &str) -> bool {
-        let host = host.to_ascii_lowercase();
+    fn answers_to(&self, authority: &Authority) -> bool {
+        let host = authority.host().to_ascii_lowercase();
+        if let Some(only) = self.only {
+            return authority.port_u16() == Some(only.port()) && is_loopback_host(&host);
+        }
         match Host::parse(&host) {
             Ok(Host::Ipv4(_) | Host::Ipv6(_)) => true,
             Ok(Host::Domain(name)) => {
@@ -182,6 +196,21 @@ mod tests {
             code(&guard, &[("host", "localhost"), ("host", "localhost")]),
             Some(ErrorCode::InvalidRequest)
         );
+    }
+
+    #[test]
+    fn where_one_address_is_all_there_is_other_ports_and_addresses_are_refused() {
+        let listen = "127.0.0.1:40123".parse().expect("an address");
+        let guard = Guard::only(listen, "http://127.0.0.1:40123".parse().expect("a URL"));
+        for host in ["127.0.0.1:40123", "localhost:40123", "[::1]:40123"] {
+            assert_eq!(code(&guard, &[("host", host)]), None, "{host}");
+        }
+        for host in ["127.0.0.1", "127.0.0.1:5399", "192.168.0.9:40123", "evil.example:40123", "localhost:1"]
+        {
+            assert_eq!(code(&guard, &[("host", host)]), Some(ErrorCode::HostNotAllowed), "{host}");
+        }
+        let page = [("host", "127.0.0.1:40123"), ("origin", "http://evil.example")];
+        assert_eq!(code(&guard, &page), Some(ErrorCode::OriginNotAllowed));
     }
 
     #[test]

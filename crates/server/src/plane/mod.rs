@@ -22,8 +22,7 @@ use std::time::Duration;
 use axum::Router;
 use keywright_dial::Dialler;
 use keywright_gateway::{Gateway, Settings};
-use keywright_identity::Identity;
-use keywright_store::{RecordsReader, RecordsWriter};
+use keywright_store::RecordsWriter;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
@@ -31,13 +30,13 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::task::TaskTracker;
 
 pub(crate) use guard::Guard;
+pub(crate) use principals::{Callers, accounts, owned};
 pub(crate) use service::Peer;
 pub(crate) use tls::acceptor;
 
 use crate::boot::Upstreams;
 use crate::config::RecordsMode;
 use connection::Connections;
-use principals::PlanePrincipals;
 use recorder::PlaneRecorder;
 
 /// What every thread of the plane is made from.
@@ -46,8 +45,7 @@ pub(crate) struct PlaneParts {
     pub(crate) settings: Settings,
     pub(crate) upstreams: Upstreams,
     pub(crate) dialler: Dialler,
-    pub(crate) identity: Identity,
-    pub(crate) reader: RecordsReader,
+    pub(crate) callers: Callers,
     pub(crate) writer: RecordsWriter,
     pub(crate) mode: RecordsMode,
     pub(crate) router: Router,
@@ -110,12 +108,10 @@ impl Plane {
 async fn run(parts: PlaneParts, listener: TcpListener, stage: watch::Receiver<Stage>) {
     let recorder = Rc::new(PlaneRecorder::new(parts.writer.clone(), parts.mode));
     let recording = tokio::task::spawn_local(Rc::clone(&recorder).run());
-    let principals =
-        PlanePrincipals::new(parts.identity.clone(), parts.reader.clone(), parts.control.clone());
     let gateway = Rc::new(Gateway::new(
         parts.settings.clone(),
         parts.dialler.clone(),
-        Rc::new(principals),
+        (parts.callers)(),
         Rc::new(parts.upstreams.keys.clone()),
         Rc::clone(&recorder) as Rc<dyn keywright_gateway::Recorder>,
     ));

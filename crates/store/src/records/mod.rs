@@ -5,6 +5,8 @@
 //!   says so to each batch.
 //! - [`RecordsReader`] answers the lists. It never shows one organization what belongs to another.
 //!
+//! [`LocalRecords`] is a file of its own for local mode, which several processes write at a time.
+//!
 //! On SQLite the records have a file of their own, so that recording never waits on identity. It is
 //! written by rusqlite, not sqlx: a third of the time for each row, and this is the one statement that
 //! every call pays for.
@@ -14,6 +16,7 @@
 mod checkpoint;
 mod group;
 mod inbox;
+mod local;
 mod postgres;
 mod reader;
 mod row;
@@ -21,5 +24,6 @@ mod sqlite;
 mod statement;
 mod writer;
 
+pub use local::LocalRecords;
 pub use reader::{OutcomeFilter, RecordsReader, RefusalCount, RequestFilter, UnknownOutcome};
 pub use writer::{RecordsFailure, RecordsWriter, SLOTS, Slot};

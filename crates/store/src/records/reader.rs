@@ -1,5 +1,6 @@
 //! The lists: read-only, and always of one organization.
 
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use keywright_protocol::record::OutcomeKind;
 use keywright_protocol::wire::{ModelUsage, RequestPage, RequestRecord, UsageReport};
 use keywright_protocol::{Cursor, KeyId, OrganizationId, RequestId, Timestamp};
 use sqlx::postgres::{PgArguments, PgPool};
-use sqlx::sqlite::{SqliteArguments, SqlitePool, SqlitePoolOptions};
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 
+use super::LocalRecords;
 use super::group::minute;
 use super::row::{RequestRow, SumRow, request_columns, sum_columns};
 use crate::StoreError;
@@ -119,16 +121,14 @@ impl RecordsReader {
     /// The file cannot be opened.
     pub async fn open(store: &Store) -> Result<Self, StoreError> {
         Ok(Self(match store.pools() {
-            Pools::Sqlite { records, .. } => {
-                let options = sqlite_options(records).read_only(true);
-                let pool = SqlitePoolOptions::new()
-                    .max_connections(READERS)
-                    .acquire_timeout(PATIENCE)
-                    .test_before_acquire(false);
-                Source::Sqlite(pool.connect_with(options).await?)
-            }
+            Pools::Sqlite { records, .. } => Source::Sqlite(pool().connect_with(read_only(records)).await?),
             Pools::Postgres(pool) => Source::Postgres(pool.clone()),
         }))
+    }
+
+    /// Reads the records of local mode. Connects when it is first asked something.
+    pub fn open_local(local: &LocalRecords) -> Self {
+        Self(Source::Sqlite(pool().connect_lazy_with(read_only(local.path()))))
     }
 
     /// Closes the connections to a records file; those to PostgreSQL are the store's. Before
@@ -268,6 +268,14 @@ impl RecordsReader {
     }
 }
 
+fn read_only(path: &Path) -> SqliteConnectOptions {
+    sqlite_options(path).read_only(true)
+}
+
+fn pool() -> SqlitePoolOptions {
+    SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(PATIENCE).test_before_acquire(false)
+}
+
 /// Every id is smaller.
 const AFTER_ALL: &str = "req_ffffffffffffffffffffffffffffffff";
 const READERS: u32 = 4;
@@ -311,7 +319,7 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
-    use crate::records::statement::{DELETE_REQUESTS, INTERRUPT_ALL};
+    use crate::records::statement::{DELETE_REQUESTS, INTERRUPT_SERVER};
 
     #[test]
     fn what_must_be_quick_at_ten_million_rows_uses_an_index() {
@@ -325,7 +333,7 @@ mod tests {
             (HOLDS_RESPONSE, "requests_by_response (organization_id=? AND response_id=?)"),
             (REFUSALS, "sqlite_autoindex_refusals_1 (minute>?)"),
             (DELETE_REQUESTS, "COVERING INDEX sqlite_autoindex_requests_1"),
-            (INTERRUPT_ALL, "requests_running"),
+            (INTERRUPT_SERVER, "requests_running (server=?)"),
         ];
         for (sql, index) in plans {
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a plan");

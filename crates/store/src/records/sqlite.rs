@@ -15,7 +15,7 @@ use super::checkpoint::Checkpointer;
 use super::group::{Group, storable, storable_option, tokens};
 use super::inbox::Inbox;
 use super::statement::{
-    COLUMNS, COUNT_REFUSALS, DELETE_REFUSALS, DELETE_REQUESTS, END_ROW, INTERRUPT_ALL, ROWS, TURN,
+    COLUMNS, COUNT_REFUSALS, DELETE_REFUSALS, DELETE_REQUESTS, END_ROW, INTERRUPT_SERVER, ROWS, TURN,
     insert_rows,
 };
 use crate::StoreError;
@@ -48,10 +48,11 @@ impl Direct {
     }
 }
 
-/// Opens the file and starts the thread.
-pub(super) fn start(path: &Path, inbox: Inbox) -> Result<Arc<Direct>, StoreError> {
+/// Opens the file and starts the thread. `server` is the number of this run: [`ALONE`], or in a file that
+/// several runs write the one that says which of them a row belongs to.
+pub(super) fn start(path: &Path, server: i64, inbox: Inbox) -> Result<Arc<Direct>, StoreError> {
     let unusable = |source| StoreError::Folder { path: path.to_owned(), source };
-    let writer = SqliteWriter::open(path).map_err(|error| unusable(io::Error::other(error)))?;
+    let writer = SqliteWriter::open(path, server).map_err(|error| unusable(io::Error::other(error)))?;
     let checkpointer = Checkpointer::start(path).map_err(unusable)?;
     let direct = Arc::new(Direct(Mutex::new(Some(writer))));
     let shared = Arc::clone(&direct);
@@ -84,12 +85,13 @@ fn run(writer: &Direct, checkpointer: Checkpointer, mut inbox: Inbox) {
 #[derive(Debug)]
 struct SqliteWriter {
     connection: Connection,
+    server: i64,
     insert_one: String,
     insert_many: String,
 }
 
 impl SqliteWriter {
-    fn open(path: &Path) -> rusqlite::Result<Self> {
+    fn open(path: &Path, server: i64) -> rusqlite::Result<Self> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(PATIENCE)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
@@ -98,15 +100,17 @@ impl SqliteWriter {
         connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         // A log that once grew gives its room back when it starts over.
         connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
-        connection.execute(INTERRUPT_ALL, [])?;
-        Ok(Self { connection, insert_one: insert_rows(1), insert_many: insert_rows(ROWS) })
+        if server == ALONE {
+            connection.execute(INTERRUPT_SERVER, [ALONE])?;
+        }
+        Ok(Self { connection, server, insert_one: insert_rows(1), insert_many: insert_rows(ROWS) })
     }
 
     /// Writes a group, or nothing of it.
     fn write(&mut self, group: &Group<'_>) -> rusqlite::Result<()> {
         // Dropped without a commit it rolls back, also when SQLite has done so by itself (disk full).
         let open = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        begin_rows(&open, &self.insert_many, &self.insert_one, &group.begins)?;
+        begin_rows(&open, &self.insert_many, &self.insert_one, self.server, &group.begins)?;
         if !group.ends.is_empty() {
             let mut end = open.prepare_cached(END_ROW)?;
             for outcome in &group.ends {
@@ -128,7 +132,7 @@ impl SqliteWriter {
         self.connection.busy_timeout(Duration::ZERO)?;
         let written = match op {
             RecordOp::Begin(intent) => {
-                begin_rows(&self.connection, "", &self.insert_one, &[intent]).map(|()| true)
+                begin_rows(&self.connection, "", &self.insert_one, self.server, &[intent]).map(|()| true)
             }
             RecordOp::End(outcome) => {
                 let mut end = self.connection.prepare_cached(END_ROW)?;
@@ -150,6 +154,8 @@ impl SqliteWriter {
     }
 
     fn close(self) {
+        // Another run may be reading: folding the log is not worth waiting for, the last one does it.
+        let _ = self.connection.busy_timeout(Duration::from_millis(100));
         let folded = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         if let Err(error) = folded {
             tracing::warn!(%error, "the log of the records stays beside them until the next start");
@@ -157,13 +163,19 @@ impl SqliteWriter {
     }
 }
 
-fn begin_rows(open: &Connection, many: &str, one: &str, intents: &[&Intent]) -> rusqlite::Result<()> {
+fn begin_rows(
+    open: &Connection,
+    many: &str,
+    one: &str,
+    server: i64,
+    intents: &[&Intent],
+) -> rusqlite::Result<()> {
     let mut ids = Ids::default();
     let mut insert = |sql, chunks: std::slice::Chunks<'_, &Intent>| {
         let mut insert = open.prepare_cached(sql)?;
         for chunk in chunks {
             for (row, intent) in chunk.iter().enumerate() {
-                bind_intent(&mut insert, row * COLUMNS, intent, &mut ids)?;
+                bind_intent(&mut insert, row * COLUMNS, server, intent, &mut ids)?;
             }
             insert.raw_execute()?;
         }
@@ -177,6 +189,7 @@ fn begin_rows(open: &Connection, many: &str, one: &str, intents: &[&Intent]) -> 
 fn bind_intent(
     insert: &mut Statement<'_>,
     before: usize,
+    server: i64,
     intent: &Intent,
     ids: &mut Ids,
 ) -> rusqlite::Result<()> {
@@ -187,8 +200,7 @@ fn bind_intent(
     let hint = storable_option(&intent.credential_hint);
     let values: [&dyn ToSql; COLUMNS] = [
         &id,
-        // Only PostgreSQL has several servers to tell apart.
-        &0,
+        &server,
         &organization,
         &user,
         &key,
@@ -230,6 +242,9 @@ fn end_row(end: &mut Statement<'_>, outcome: &Outcome) -> rusqlite::Result<usize
     ))
 }
 
+/// The number of a server whose file is its own.
+pub(super) const ALONE: i64 = 0;
+
 /// The ids of a row as text, in a buffer that all rows share.
 #[derive(Default)]
 struct Ids(String);
@@ -261,7 +276,7 @@ mod tests {
         let path = folder.path().join("records.db");
         let schema = include_str!("../../migrations/0002_records.sql");
         Connection::open(&path).expect("opens").execute_batch(schema).expect("the schema");
-        SqliteWriter::open(&path).expect("opens")
+        SqliteWriter::open(&path, ALONE).expect("opens")
     }
 
     fn begun(at: i64) -> RecordOp {

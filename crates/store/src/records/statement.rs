@@ -70,10 +70,6 @@ pub(super) const DELETE_REQUESTS: &str = "DELETE FROM requests \
 pub(super) const DELETE_REFUSALS: &str = "DELETE FROM refusals WHERE (minute, address, code) IN \
      (SELECT minute, address, code FROM refusals WHERE minute < $1 ORDER BY minute LIMIT $2)";
 
-/// Marks what ended servers left open, on SQLite.
-pub(super) const INTERRUPT_ALL: &str =
-    "UPDATE requests SET outcome = 'interrupted' WHERE outcome = 'running'";
-
 /// Marks what one ended server left open.
 pub(super) const INTERRUPT_SERVER: &str =
     "UPDATE requests SET outcome = 'interrupted' WHERE outcome = 'running' AND server = $1";

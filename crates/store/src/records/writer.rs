@@ -8,6 +8,7 @@ use keywright_protocol::record::RecordOp;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
+use super::LocalRecords;
 use super::inbox::{Batch, Inbox, Work};
 use super::{postgres, sqlite};
 use crate::StoreError;
@@ -55,13 +56,24 @@ impl RecordsWriter {
     pub async fn open(store: &Store) -> Result<Self, StoreError> {
         let (queue, inbox) = Inbox::new();
         let direct = match store.pools() {
-            Pools::Sqlite { records, .. } => Some(sqlite::start(records, inbox)?),
+            Pools::Sqlite { records, .. } => Some(sqlite::start(records, sqlite::ALONE, inbox)?),
             Pools::Postgres(pool) => {
                 postgres::start(&pool.connect_options(), inbox).await?;
                 None
             }
         };
         Ok(Self::over(queue, direct))
+    }
+
+    /// Starts a writer of local mode's records, beside those of other runs. `local` must outlive it: it is
+    /// what says that this run lives.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    pub fn open_local(local: &LocalRecords) -> Result<Self, StoreError> {
+        let (queue, inbox) = Inbox::new();
+        let direct = sqlite::start(local.path(), local.run(), inbox)?;
+        Ok(Self::over(queue, Some(direct)))
     }
 
     fn over(queue: UnboundedSender<Work>, direct: Option<Arc<sqlite::Direct>>) -> Self {

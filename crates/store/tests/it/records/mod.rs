@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used)]
 
 mod ending;
+mod local;
 mod reading;
 mod unreachable;
 mod writing;
