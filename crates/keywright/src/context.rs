@@ -104,6 +104,24 @@ impl Context {
         Ok(client)
     }
 
+    /// The server to use, if there is one: the one that is named, reachable or not, else the one on the
+    /// default address once it has proven itself.
+    pub(crate) async fn find_server(&self) -> Result<Option<Client>, CommandError> {
+        let client = Client::new(&self.server.url)?;
+        if self.server.source == ServerSource::Default
+            && let Err(why) = prove(&client, &self.paths.instance).await
+        {
+            self.output.say_more(&format!("Using no server: {why}."));
+            return Ok(None);
+        }
+        Ok(Some(client))
+    }
+
+    /// Whether `--server` was given.
+    pub(crate) fn is_server_named_by_flag(&self) -> bool {
+        self.server.source == ServerSource::Flag
+    }
+
     /// The credential that counts, made at once if none is set.
     pub(crate) async fn credential_or_new(&self, client: &Client) -> Result<Resolved, CommandError> {
         match self.credential()? {

@@ -6,9 +6,12 @@ use std::error::Error;
 use keywright_client::ClientError;
 use keywright_credentials::launch::LaunchError;
 use keywright_credentials::store::FileError;
-use keywright_credentials::{NoHome, NoServer, NotProven, ProvisionError, SettingsError, UnusableCredential};
+use keywright_credentials::{
+    NoHome, NoServer, NotProven, ProviderFileError, ProvisionError, SettingsError, UnusableCredential,
+};
 use keywright_protocol::wire::{Failure, FailureBody};
 use keywright_protocol::{ErrorCode, Exit};
+use keywright_server::local::UnreadableRecords;
 use serde_json::Value;
 
 use crate::table::printable;
@@ -146,7 +149,10 @@ impl From<NotProven> for CommandError {
             NotProven::NeverServed | NotProven::NothingThere(_) => failed.hint(
                 "Start one with `keywright serve`, or name one with `--server URL` or KEYWRIGHT_SERVER.",
             ),
-            NotProven::NoAnswer(_) | NotProven::Wrong | NotProven::FileUnusable { .. } => failed.hint(
+            NotProven::Silent
+            | NotProven::NoAnswer(_)
+            | NotProven::Wrong
+            | NotProven::FileUnusable { .. } => failed.hint(
                 "Nothing was sent to it. If you know what it is, name it with `--server URL`; otherwise find \
                  out which program listens there.",
             ),
@@ -170,6 +176,22 @@ impl From<FileError> for CommandError {
             FileError::Busy { .. } => of(Exit::User, "FILE_BUSY", &error),
             _ => of(Exit::User, "FILE_UNUSABLE", &error),
         }
+    }
+}
+
+impl From<ProviderFileError> for CommandError {
+    fn from(error: ProviderFileError) -> Self {
+        match error {
+            ProviderFileError::File(error) => error.into(),
+            ProviderFileError::Damaged { .. } => of(Exit::User, "FILE_DAMAGED", &error)
+                .hint("Mend the file, or move it away and store the keys again."),
+        }
+    }
+}
+
+impl From<UnreadableRecords> for CommandError {
+    fn from(error: UnreadableRecords) -> Self {
+        of(Exit::User, "RECORDS_UNREADABLE", &error)
     }
 }
 

@@ -4,9 +4,11 @@
 //! touched for `--version`, `--help` or a command that was typed wrongly.
 
 mod arguments;
+mod calls;
 mod commands;
 mod context;
 mod error;
+mod local;
 mod output;
 mod reference;
 mod runtime;

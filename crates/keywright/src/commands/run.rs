@@ -1,18 +1,22 @@
 //! `keywright run -- PROGRAM`: starts a program that calls models through the gateway.
 
+mod target;
+
 use std::ffi::OsString;
 
 use clap::Args;
-use keywright_credentials::launch::{Launch, LaunchRequest};
+use keywright_credentials::launch::{Agent, Launch, LaunchRequest};
 use keywright_protocol::Exit;
-use keywright_protocol::wire::CreateChild;
 
 use crate::context::Context;
 use crate::error::CommandError;
+use target::{Target, TargetArgs};
 
 /// What to start.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
+    #[command(flatten)]
+    target: TargetArgs,
     /// Starts even where settings of the project would send the agent elsewhere; they are overridden
     #[arg(long)]
     trust_project: bool,
@@ -29,28 +33,20 @@ pub(crate) async fn run(context: &Context, args: RunArgs) -> Result<u8, CommandE
     let folder = std::env::current_dir().map_err(|error| {
         CommandError::new(Exit::User, "NO_FOLDER", "the working folder cannot be found").because(&error)
     })?;
+    let target = Target::choose(context, &args.target, Agent::of(program, arguments)).await?;
     let launch = Launch::prepare(&LaunchRequest {
         program,
         arguments,
-        environment: &context.environment,
-        server: &context.server.url,
+        environment: target.environment(),
+        server: target.url(),
         home: &context.paths.home,
         folder: &folder,
         trust_project: args.trust_project,
     })?;
     report(context, &launch);
-    let child = context
-        .call("getting a token for the program", async |client| client.child(&CreateChild::default()).await)
-        .await?;
-    context.output.say_more(&format!(
-        "The program uses {} with a token that ends {}.",
-        context.server.url, child.expires_at
-    ));
-    let outcome = launch.run(&child.token).await;
-    // It would end by itself in time; a program that is gone needs none until then.
-    if let Err(error) = context.connect().await?.with_token(child.token).end_child().await {
-        context.output.say_more(&format!("Its token could not be ended now: {error}."));
-    }
+    let opened = target.open(context, &launch.removed).await?;
+    let outcome = launch.run(opened.token()).await;
+    opened.end(context.output).await;
     Ok(outcome?)
 }
 

@@ -1,12 +1,15 @@
-//! `keywright status`: which server, which credential, and what that shadows. Makes and changes nothing,
+//! `keywright status`: which server, which credential and what that shadows, and what `run` does where there
+//! is no server. Makes and changes nothing,
 //! and succeeds whatever it finds.
 
 use keywright_credentials::{Resolved, ServerSource};
 use keywright_protocol::wire::WhoAmI;
+use keywright_server::config::ProviderSettings;
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::local::{Found, describe};
 use crate::spinner::Spinner;
 
 /// Looks and prints.
@@ -21,6 +24,9 @@ pub(crate) async fn status(context: &Context) -> Result<(), CommandError> {
 pub(crate) struct Status {
     profile: String,
     server: ServerStatus,
+    /// What `run` does in place of a server, where none is in use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    local_mode: Option<LocalStatus>,
     /// The credential that counts, if one is set and can be used.
     #[serde(skip_serializing_if = "Option::is_none")]
     credential: Option<CredentialStatus>,
@@ -44,6 +50,29 @@ struct ServerStatus {
     next_action: Option<String>,
     #[serde(skip)]
     place: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LocalStatus {
+    providers: Vec<LocalProvider>,
+    /// What was found and is not used, and why.
+    unused: Vec<String>,
+    /// Why `run` would not start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LocalProvider {
+    name: String,
+    hint: String,
+    /// Where the key is: a variable or a file.
+    source: String,
+    base_url: String,
+    #[serde(skip)]
+    description: String,
 }
 
 #[derive(Serialize)]
@@ -82,7 +111,9 @@ impl Status {
             }
         }
         let problem = reached.err();
+        let serverless = problem.is_some() && context.server.source == ServerSource::Default;
         Self {
+            local_mode: serverless.then(|| LocalStatus::look(context)),
             profile: context.profile.to_string(),
             server: ServerStatus {
                 url: context.server.url.to_string(),
@@ -108,6 +139,11 @@ impl Status {
         self.server.next_action.as_deref()
     }
 
+    /// Whether a program can be started without a server; `None` where there is one to use.
+    pub(crate) fn runs_locally(&self) -> Option<bool> {
+        self.local_mode.as_ref().map(|local| !local.providers.is_empty())
+    }
+
     /// For people.
     pub(crate) fn describe(&self) -> String {
         let mut lines = vec![format!("server      {} (from {})", self.server.url, self.server.place)];
@@ -115,6 +151,9 @@ impl Status {
             None => "            answers".to_owned(),
             Some(problem) => format!("            {problem}"),
         });
+        if let Some(local) = &self.local_mode {
+            lines.extend(local.describe());
+        }
         lines.push(format!("profile     {}", self.profile));
         match &self.credential {
             Some(credential) => {
@@ -138,6 +177,46 @@ impl Status {
             }
         }
         lines.join("\n")
+    }
+}
+
+impl LocalStatus {
+    fn look(context: &Context) -> Self {
+        let Found { providers, unused } = match Found::look(context) {
+            Ok(found) => found,
+            Err(error) => {
+                let reasons =
+                    std::iter::once(error.message()).chain(error.causes().iter().map(String::as_str));
+                let problem = Some(reasons.collect::<Vec<_>>().join(": "));
+                return Self { providers: Vec::new(), unused: Vec::new(), problem };
+            }
+        };
+        let providers = providers.iter().map(LocalProvider::of).collect();
+        Self { providers, unused, problem: None }
+    }
+
+    fn describe(&self) -> Vec<String> {
+        let what = match (&self.problem, self.providers.is_empty()) {
+            (Some(problem), _) => problem.clone(),
+            (None, true) => "needs the key of a provider, and none was found".to_owned(),
+            (None, false) => "uses the gateway inside it".to_owned(),
+        };
+        let mut lines = vec![format!("run         local mode, without a server: {what}")];
+        lines.extend(self.providers.iter().map(|provider| format!("            {}", provider.description)));
+        lines.extend(self.unused.iter().map(|why| format!("            {why}")));
+        lines
+    }
+}
+
+impl LocalProvider {
+    fn of(provider: &ProviderSettings) -> Self {
+        Self {
+            name: provider.name.clone(),
+            hint: provider.keys.first().map(|key| key.secret.hint()).unwrap_or_default(),
+            source: provider.source.to_string(),
+            base_url: provider.base_url.to_string(),
+            description: describe(provider),
+        }
     }
 }
 

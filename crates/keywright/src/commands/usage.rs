@@ -4,6 +4,7 @@ use clap::Args;
 use keywright_client::RequestFilter;
 use keywright_protocol::wire::{ModelUsage, RequestRecord, TokenUsage, UsageReport};
 
+use crate::calls::Calls;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::since::Since;
@@ -12,6 +13,9 @@ use crate::table::table;
 /// What to show.
 #[derive(Debug, Args)]
 pub(crate) struct UsageArgs {
+    /// Shows the calls of local runs, even where a server is in use
+    #[arg(long)]
+    local: bool,
     /// Since when: 30m, 24h, 7d, 2w, or a time
     #[arg(long, value_name = "WHEN", default_value = "24h")]
     since: Since,
@@ -30,18 +34,22 @@ pub(crate) struct UsageArgs {
     model: Option<String>,
 }
 
-/// Asks the server and prints.
+/// Asks the server, or the records of local runs where there is none, and prints.
 pub(crate) async fn usage(context: &Context, args: UsageArgs) -> Result<(), CommandError> {
-    if args.requests { requests(context, args).await } else { report(context, args.since).await }
+    let calls = Calls::find(context, args.local).await?;
+    if args.requests {
+        requests(context, &calls, args).await
+    } else {
+        report(context, &calls, args.since).await
+    }
 }
 
-async fn report(context: &Context, since: Since) -> Result<(), CommandError> {
-    let since = Some(since.instant(context.now()));
-    let report = context.call("adding up", async |client| client.usage(since).await).await?;
+async fn report(context: &Context, calls: &Calls, since: Since) -> Result<(), CommandError> {
+    let report = calls.report(context, since.instant(context.now())).await?;
     context.output.data(&report, || describe(&report))
 }
 
-async fn requests(context: &Context, args: UsageArgs) -> Result<(), CommandError> {
+async fn requests(context: &Context, calls: &Calls, args: UsageArgs) -> Result<(), CommandError> {
     let filter = RequestFilter {
         limit: Some(args.limit),
         cursor: args.cursor,
@@ -49,7 +57,7 @@ async fn requests(context: &Context, args: UsageArgs) -> Result<(), CommandError
         model: args.model,
         ..RequestFilter::default()
     };
-    let page = context.call("asking for the calls", async |client| client.requests(&filter).await).await?;
+    let page = calls.page(context, filter).await?;
     context.output.data(&page, || {
         let headings = ["TIME", "PROVIDER", "MODEL", "CLIENT", "STATUS", "OUTCOME", "IN", "OUT", "MS", "ID"];
         table(headings, page.requests.iter().map(call))

@@ -63,6 +63,13 @@ impl Call {
         self
     }
 
+    /// With another Host.
+    pub(crate) fn host(mut self, host: &str) -> Self {
+        let (_, rest) = self.headers.split_once("\r\n").unwrap();
+        self.headers = format!("host: {host}\r\n{rest}");
+        self
+    }
+
     pub(crate) fn token(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
     }

@@ -28,6 +28,26 @@ fn a_prompt_is_answered_and_recorded() {
 }
 
 #[test]
+fn without_a_server_a_prompt_and_a_tool_turn_are_answered() {
+    let home = Home::new();
+    let run = |arguments: &[&str]| {
+        let mut command = home.command(["run", "--demo", "--"]);
+        command.arg(tool("claude")).envs(QUIET).args(arguments);
+        Ended::of(&mut command).with_code(0)
+    };
+    let ended = run(&["-p", "hello without a server"]);
+    assert!(ended.stdout.contains("You said “hello without a server”"), "{}", ended.stdout);
+    assert_eq!(ended.stderr.lines().count(), 3, "{}", ended.stderr);
+    let turns = ["-p", "use the tool Bash", "--allowedTools", "Bash", "--output-format", "json"];
+    let answer = run(&turns).json();
+    assert!(answer["result"].as_str().unwrap().contains("The tool answered “keywright-demo”"), "{answer}");
+    let page = home.run(["usage", "--requests", "--json"]).with_code(0).json();
+    let calls = page["data"]["requests"].as_array().unwrap();
+    assert!(calls.len() >= 3, "both runs are in one list");
+    assert!(calls.iter().all(|call| call["client"] == "claude-code" && call["outcome"] == "succeeded"));
+}
+
+#[test]
 fn a_tool_is_called_and_its_result_goes_back() {
     let home = Home::new();
     let served = Served::demo(&home);

@@ -1,0 +1,263 @@
+//! Where a program's calls go: to a server, to the gateway of a run that this one is inside of, or to a
+//! gateway in this process.
+
+use clap::Args;
+use keywright_client::{Client, ClientError, PlainText, ServerUrl};
+use keywright_credentials::launch::{Agent, Removal};
+use keywright_credentials::{Environment, prove_by};
+use keywright_protocol::wire::CreateChild;
+use keywright_protocol::{Exit, Timestamp};
+use keywright_providers::Dialect;
+use keywright_secret::{PlatformToken, Secret, TokenKind};
+use keywright_server::local::{LocalGateway, LocalListener, LocalSetup};
+
+use crate::commands::serve::not_started;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::local::{Found, describe, key_variables, withhold_keys};
+use crate::output::Output;
+
+/// Which of them.
+#[derive(Debug, Args)]
+pub(crate) struct TargetArgs {
+    /// Uses no server: the gateway runs inside this command, with your own provider keys
+    #[arg(long)]
+    local: bool,
+    /// Uses no server and no key: the built-in provider answers
+    #[arg(long)]
+    demo: bool,
+}
+
+/// Where the calls will go. Nothing is sent, made or started yet.
+pub(crate) struct Target {
+    url: ServerUrl,
+    environment: Environment,
+    way: Way,
+}
+
+enum Way {
+    Server(Client),
+    Outer(Secret),
+    Local(Box<Local>),
+}
+
+/// A gateway in this process, with all that it needs to start.
+struct Local {
+    listener: LocalListener,
+    found: Found,
+    demo: bool,
+    withheld: Vec<&'static str>,
+}
+
+/// The way there is open.
+pub(crate) struct Opened {
+    token: Secret,
+    end: End,
+}
+
+enum End {
+    Child { client: Client, expires_at: Timestamp },
+    Outer,
+    Gateway(Box<LocalGateway>),
+}
+
+impl Target {
+    /// Chooses: the server that is named; else the one on the default address, if it proves that it is the
+    /// user's; else the gateway of the run that this one is inside of; else one in this process.
+    pub(crate) async fn choose(
+        context: &Context,
+        args: &TargetArgs,
+        agent: Agent,
+    ) -> Result<Self, CommandError> {
+        if args.local || args.demo {
+            if context.is_server_named_by_flag() {
+                return Err(CommandError::usage(
+                    "`--local` and `--demo` use no server, and `--server` names one",
+                ));
+            }
+            return Self::local(context, args.demo, agent);
+        }
+        let mut environment = context.environment.clone();
+        if let Some(client) = context.find_server().await? {
+            environment.remove(OUTER);
+            return Ok(Self { url: client.server().clone(), environment, way: Way::Server(client) });
+        }
+        if let Some((url, token)) = outer(context).await {
+            context.output.say(&format!(
+                "This is inside another `keywright run`, so the program uses the gateway of that one, {url}."
+            ));
+            return Ok(Self { url, environment, way: Way::Outer(token) });
+        }
+        Self::local(context, false, agent)
+    }
+
+    fn local(context: &Context, demo: bool, agent: Agent) -> Result<Self, CommandError> {
+        let found = match demo {
+            true => Found { providers: Vec::new(), unused: Vec::new() },
+            false => Found::look(context)?,
+        };
+        found.unused.iter().for_each(|why| context.output.warn(why));
+        let dialect = dialect(agent);
+        if !demo && !found.serves(dialect) {
+            return Err(no_key(context, dialect));
+        }
+        let listener = LocalListener::bind().map_err(|error| not_started(&error))?;
+        let url = ServerUrl::parse(&listener.url(), PlainText::LoopbackOnly).map_err(|error| {
+            CommandError::new(Exit::Defect, "INTERNAL", "the gateway has no address").because(&error)
+        })?;
+        let mut environment = context.environment.clone();
+        let withheld = withhold_keys(&mut environment);
+        environment.set(OUTER, url.to_string());
+        let local = Local { listener, found, demo, withheld };
+        Ok(Self { url, environment, way: Way::Local(Box::new(local)) })
+    }
+
+    /// The address that the program is given.
+    pub(crate) fn url(&self) -> &ServerUrl {
+        &self.url
+    }
+
+    /// The environment of the program, before what its own recipe changes in it.
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Gets the token for the program, and starts what must run while it does. `removed` is what its recipe
+    /// takes out of its environment.
+    pub(crate) async fn open(
+        self,
+        context: &Context,
+        removed: &[&'static Removal],
+    ) -> Result<Opened, CommandError> {
+        let Self { url, way, .. } = self;
+        match way {
+            Way::Server(client) => {
+                let doing = "getting a token for the program";
+                let child =
+                    context.call(doing, async |client| client.child(&CreateChild::default()).await).await?;
+                context.output.say_more(&format!(
+                    "The program uses {url} with a token that ends {}.",
+                    child.expires_at
+                ));
+                let client = client.with_token(child.token.clone());
+                Ok(Opened { token: child.token, end: End::Child { client, expires_at: child.expires_at } })
+            }
+            Way::Outer(token) => Ok(Opened { token, end: End::Outer }),
+            Way::Local(local) => local.open(context, removed).await,
+        }
+    }
+}
+
+impl Local {
+    async fn open(self, context: &Context, removed: &[&'static Removal]) -> Result<Opened, CommandError> {
+        let Self { listener, found, demo, withheld } = self;
+        let described: Vec<String> = match demo {
+            true => vec!["the built-in provider demo, which needs no key".to_owned()],
+            false => found.providers.iter().map(describe).collect(),
+        };
+        let setup = LocalSetup {
+            providers: found.providers,
+            demo,
+            folder: context.paths.data.clone(),
+            extra_ca: context.environment.text("KEYWRIGHT_TLS_EXTRA_CA").map(Into::into),
+        };
+        let gateway = listener.serve(setup).await.map_err(|error| not_started(&error))?;
+        context.output.say(&format!("Local mode, no server: {}.", described.join("; ")));
+        let names: Vec<&str> =
+            withheld.into_iter().chain(removed.iter().map(|removal| removal.name)).collect();
+        context.output.say(&match names.is_empty() {
+            true => {
+                "Nothing was taken out of the program's environment; its token ends with this run.".to_owned()
+            }
+            false => format!(
+                "Taken out of the program's environment: {}; its token ends with this run.",
+                names.join(", ")
+            ),
+        });
+        context.output.say("To see its calls: keywright usage --local --requests");
+        Ok(Opened { token: gateway.token().clone(), end: End::Gateway(Box::new(gateway)) })
+    }
+}
+
+impl Opened {
+    /// The token for the program.
+    pub(crate) fn token(&self) -> &Secret {
+        &self.token
+    }
+
+    /// Ends the token, and what ran beside the program.
+    pub(crate) async fn end(self, output: Output) {
+        match self.end {
+            End::Outer => {}
+            End::Gateway(gateway) => gateway.stop().await,
+            End::Child { client, expires_at } => match client.end_child().await {
+                Ok(_) => {}
+                Err(error @ (ClientError::Unreachable { .. } | ClientError::NotOurs { .. })) => {
+                    output.warn(&format!("{error}. The program's token ends by itself, {expires_at}."));
+                }
+                // Its account may have ended before it, and the token with it.
+                Err(error) => output.say_more(&format!("Its token could not be ended now: {error}.")),
+            },
+        }
+    }
+}
+
+/// What an agent can only speak; others may speak all.
+fn dialect(agent: Agent) -> Option<Dialect> {
+    match agent {
+        Agent::ClaudeCode | Agent::StartsClaudeCode => Some(Dialect::Anthropic),
+        Agent::Other => None,
+    }
+}
+
+fn no_key(context: &Context, dialect: Option<Dialect>) -> CommandError {
+    let whose = dialect.map(|dialect| format!(" that speaks as {}", vendor(dialect))).unwrap_or_default();
+    let variables: Vec<&str> = key_variables(dialect).collect();
+    let message = format!(
+        "no server is in use, and no key of a provider{whose} was found: none of {} is set, and {} has none",
+        variables.join(", "),
+        context.paths.providers.display()
+    );
+    let stale = context.environment.text(OUTER).is_some();
+    let error = CommandError::new(Exit::NotSignedIn, "NO_PROVIDER_KEY", message).hint(format!(
+        "Set {}, or see it work without a key: `keywright run --demo -- PROGRAM`, or start a server: \
+         `keywright serve`.",
+        variables.first().copied().unwrap_or_default()
+    ));
+    match stale {
+        true => {
+            error.hint("The `keywright run` that this shell was started in has ended; open another shell.")
+        }
+        false => error,
+    }
+}
+
+fn vendor(dialect: Dialect) -> &'static str {
+    keywright_providers::provider(dialect.home()).map_or(dialect.as_str(), |provider| provider.name)
+}
+
+/// The gateway of the run that this one is inside of, and the token that it takes. Nothing but the gateway
+/// that made the token can prove that it knows it; what is left over from a run that has ended counts for
+/// nothing.
+async fn outer(context: &Context) -> Option<(ServerUrl, Secret)> {
+    let url = ServerUrl::parse(context.environment.text(OUTER)?, PlainText::LoopbackOnly).ok()?;
+    let client = Client::new(&url).ok().filter(|_| url.is_loopback())?;
+    let mut tried: Vec<Secret> = Vec::new();
+    for (_, value) in context.environment.iter() {
+        let token = value.to_str().and_then(|text| PlatformToken::parse(text).ok());
+        let Some(token) = token.filter(|token| token.kind() == TokenKind::Access) else { continue };
+        let token = Secret::new(token.expose());
+        // An agent may have it in several variables.
+        if tried.contains(&token) {
+            continue;
+        }
+        if prove_by(&client, &token).await.is_ok() {
+            return Some((url, token));
+        }
+        tried.push(token);
+    }
+    None
+}
+
+/// Where a program that runs in local mode finds the gateway, should it start `keywright run` itself.
+const OUTER: &str = "KEYWRIGHT_LOCAL_GATEWAY";
