@@ -122,6 +122,14 @@ impl Context {
         self.server.source == ServerSource::Flag
     }
 
+    /// Where a credential is named for this command alone, if one is.
+    pub(crate) fn named_credential(&self) -> Option<Source> {
+        if self.flag.is_some() {
+            return Some(Source::Flag);
+        }
+        self.environment.text("KEYWRIGHT_API_KEY").map(|_| Source::Environment)
+    }
+
     /// The credential that counts, made at once if none is set.
     pub(crate) async fn credential_or_new(&self, client: &Client) -> Result<Resolved, CommandError> {
         match self.credential()? {

@@ -7,6 +7,7 @@
 mod agent;
 mod child;
 mod command_line;
+mod conceal;
 mod no_proxy;
 mod settings;
 mod variables;
@@ -18,6 +19,7 @@ use keywright_client::ServerUrl;
 use keywright_secret::Secret;
 
 pub use agent::Agent;
+pub use conceal::conceal_process;
 pub use settings::SettingsFile;
 pub use variables::Removal;
 

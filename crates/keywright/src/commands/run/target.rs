@@ -3,7 +3,7 @@
 
 use clap::Args;
 use keywright_client::{Client, ClientError, PlainText, ServerUrl};
-use keywright_credentials::launch::{Agent, Removal};
+use keywright_credentials::launch::{Agent, Removal, conceal_process};
 use keywright_credentials::{Environment, prove_by};
 use keywright_protocol::wire::CreateChild;
 use keywright_protocol::{Exit, Timestamp};
@@ -88,6 +88,11 @@ impl Target {
             ));
             return Ok(Self { url, environment, way: Way::Outer(token) });
         }
+        if let Some(place) = context.named_credential() {
+            context
+                .output
+                .warn(&format!("{} is not used: it is for a server, and none is in use.", place.describe()));
+        }
         Self::local(context, false, agent)
     }
 
@@ -161,6 +166,7 @@ impl Local {
             folder: context.paths.data.clone(),
             extra_ca: context.environment.text("KEYWRIGHT_TLS_EXTRA_CA").map(Into::into),
         };
+        conceal_process();
         let gateway = listener.serve(setup).await.map_err(|error| not_started(&error))?;
         context.output.say(&format!("Local mode, no server: {}.", described.join("; ")));
         let names: Vec<&str> =

@@ -32,6 +32,27 @@ fn no_program_holds_a_key_in_its_environment_or_finds_one_in_its_home() {
         assert!(ended.stderr.contains(told), "{told}: {}", ended.stderr);
     }
     assert!(!ended.stderr.contains("canary"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("KEYWRIGHT_API_KEY is not used"), "{}", ended.stderr);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn no_program_reads_a_key_out_of_the_run_that_started_it() {
+    let (home, upstream) = (Home::new(), Upstream::start());
+    // The superuser may read anything, so that power is given up first, for both of them.
+    let script =
+        "[ \"$(id -u)\" = 0 ] && drop='setpriv --bounding-set=-all'; exec $drop \"$0\" \"$@\"";
+    let keywright = env!("CARGO_BIN_EXE_keywright");
+    let read = "cat /proc/$PPID/environ /proc/$PPID/mem && echo readable";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, keywright, "run", "--", "sh", "-c", read]).env_clear();
+    for (name, value) in upstream.command(&home, &[]).get_envs() {
+        command.env(name, value.unwrap());
+    }
+    let ended = Ended::of(command.current_dir(home.path()).stdin(std::process::Stdio::null()));
+    assert!(ended.stderr.contains("Local mode"), "{}", ended.stderr);
+    assert!(!ended.stdout.contains("canary") && !ended.stdout.contains("readable"), "{}", ended.stdout);
+    assert_eq!(ended.stderr.matches("Permission denied").count(), 2, "{}", ended.stderr);
 }
 
 #[test]
