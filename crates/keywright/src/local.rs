@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use keywright_credentials::{Environment, ProviderFile, StoredCredential};
 use keywright_protocol::Exit;
-use keywright_providers::{Dialect, PROVIDERS};
+use keywright_providers::{Dialect, PROVIDERS, Provider};
 use keywright_server::config::{ProviderSettings, Source, process_environment};
 use keywright_server::local::{Discovered, StoredKey, discover};
 
@@ -56,9 +56,9 @@ impl Found {
         Ok(Self { providers, unused })
     }
 
-    /// Whether one of them can be called by who speaks `dialect`; any will do for who may speak all.
-    pub(crate) fn serves(&self, dialect: Option<Dialect>) -> bool {
-        self.providers.iter().any(|provider| dialect.is_none_or(|dialect| provider.dialect == dialect))
+    /// Whether one of them speaks one of `dialects`.
+    pub(crate) fn serves(&self, dialects: &[Dialect]) -> bool {
+        self.providers.iter().any(|provider| dialects.contains(&provider.dialect))
     }
 }
 
@@ -72,20 +72,23 @@ pub(crate) fn describe(provider: &ProviderSettings) -> String {
     }
 }
 
-/// The variables in which a key is looked for: of the providers that speak `dialect`, or of all.
-pub(crate) fn key_variables(dialect: Option<Dialect>) -> impl Iterator<Item = &'static str> {
+/// The variables in which a key is looked for: of the providers that speak one of `dialects`.
+pub(crate) fn key_variables(dialects: &[Dialect]) -> impl Iterator<Item = &'static str> {
     PROVIDERS
         .iter()
-        .filter(move |provider| dialect.is_none_or(|dialect| provider.dialect == dialect))
         // One whose address depends on the account must be configured in a server.
-        .filter(|provider| provider.base_url.is_some())
-        .flat_map(|provider| provider.environment.iter().copied())
+        .filter(|provider| dialects.contains(&provider.dialect) && provider.base_url.is_some())
+        .flat_map(variables)
+}
+
+fn variables(provider: &Provider) -> impl Iterator<Item = &'static str> + use<> {
+    provider.environment.iter().chain(provider.bearer_environment).copied()
 }
 
 /// Takes the provider keys out of a program's environment; which were set.
 pub(crate) fn withhold_keys(environment: &mut Environment) -> Vec<&'static str> {
     let mut withheld = Vec::new();
-    for name in PROVIDERS.iter().flat_map(|provider| provider.environment.iter().copied()) {
+    for name in PROVIDERS.iter().flat_map(variables) {
         let set = environment.text(name).is_some();
         if environment.remove(name) && set {
             withheld.push(name);

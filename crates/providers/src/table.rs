@@ -11,6 +11,9 @@ pub struct Provider {
     pub name: &'static str,
     /// The environment variables that hold its key, the strongest first.
     pub environment: &'static [&'static str],
+    /// The environment variables that hold a token of its owner's in place of a key, sent as a bearer; they
+    /// come before a key. For the owner's own calls only, never for those of others.
+    pub bearer_environment: &'static [&'static str],
     /// The environment variables that say where it listens in place of its usual address, the strongest
     /// first. Whoever sets one has a key for that address, not for the vendor's.
     pub address_environment: &'static [&'static str],
@@ -29,6 +32,12 @@ impl Provider {
     /// The same, at the address in one of these variables if one is set.
     const fn addressed_by(mut self, address_environment: &'static [&'static str]) -> Self {
         self.address_environment = address_environment;
+        self
+    }
+
+    /// The same, with one of these tokens in place of its key if one is set.
+    const fn with_tokens(mut self, bearer_environment: &'static [&'static str]) -> Self {
+        self.bearer_environment = bearer_environment;
         self
     }
 }
@@ -56,6 +65,7 @@ const fn usual(
         id,
         name,
         environment,
+        bearer_environment: &[],
         address_environment: &[],
         dialect,
         base_url: Some(base_url),
@@ -74,6 +84,7 @@ pub const PROVIDERS: &[Provider] = &[
         "https://api.anthropic.com",
         "https://console.anthropic.com/settings/keys",
     )
+    .with_tokens(&["ANTHROPIC_AUTH_TOKEN"])
     .addressed_by(&["ANTHROPIC_BASE_URL", "ANTHROPIC_API_BASE"]),
     usual(
         Dialect::OpenAi,
@@ -88,6 +99,7 @@ pub const PROVIDERS: &[Provider] = &[
         id: "azure-openai",
         name: "Azure OpenAI",
         environment: &["AZURE_OPENAI_API_KEY"],
+        bearer_environment: &[],
         address_environment: &[],
         dialect: Dialect::OpenAi,
         base_url: None,
@@ -98,6 +110,7 @@ pub const PROVIDERS: &[Provider] = &[
         id: "google",
         name: "Google",
         environment: &["GEMINI_API_KEY"],
+        bearer_environment: &[],
         address_environment: &["GOOGLE_GEMINI_BASE_URL"],
         dialect: Dialect::Gemini,
         base_url: Some("https://generativelanguage.googleapis.com"),

@@ -48,3 +48,14 @@ async fn without_a_server_or_its_secret_there_is_nobody_to_trust() {
     let absent = folder.path().join("absent");
     assert!(matches!(prove(&client, &absent).await, Err(NotProven::NeverServed)));
 }
+
+#[tokio::test]
+async fn a_program_that_listens_and_says_nothing_is_not_waited_for_long() {
+    let (_folder, path) = instance_file();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = format!("http://{}", listener.local_addr().unwrap());
+    let client = Client::new(&ServerUrl::parse(&silent, PlainText::LoopbackOnly).unwrap()).unwrap();
+    // Less than the 30 s that any other call may take.
+    let outcome = tokio::time::timeout(std::time::Duration::from_secs(15), prove(&client, &path)).await;
+    assert!(matches!(outcome, Ok(Err(NotProven::Silent))));
+}

@@ -199,11 +199,8 @@ pub(crate) fn from_environment(
     let mut all: Vec<ProviderSettings> = PROVIDERS
         .iter()
         .filter_map(|provider| {
-            let (name, key) = first_set(provider.environment, environment)?;
-            let place = name.to_owned();
-            let source = Source::Environment(place.clone());
-            FoundKey { provider, key, place, origin: format!("env:{name}"), source }
-                .settings(environment, findings)
+            let found = FoundKey::among(provider, provider.environment, provider.key_header, environment)?;
+            found.settings(environment, findings)
         })
         .collect();
     all.sort_by(|one, other| one.name.cmp(&other.name));
@@ -214,6 +211,7 @@ pub(crate) fn from_environment(
 pub(crate) struct FoundKey<'a> {
     pub(crate) provider: &'static Provider,
     pub(crate) key: &'a str,
+    pub(crate) header: KeyHeader,
     /// Where it was found, for people.
     pub(crate) place: String,
     /// The same as a reference.
@@ -221,14 +219,26 @@ pub(crate) struct FoundKey<'a> {
     pub(crate) source: Source,
 }
 
-impl FoundKey<'_> {
+impl<'a> FoundKey<'a> {
+    /// The key in the first of these variables that is set.
+    pub(crate) fn among(
+        provider: &'static Provider,
+        names: &[&'static str],
+        header: KeyHeader,
+        environment: &'a BTreeMap<String, String>,
+    ) -> Option<Self> {
+        let (name, key) = first_set(names, environment)?;
+        let (place, origin) = (name.to_owned(), format!("env:{name}"));
+        Some(Self { provider, key, header, source: Source::Environment(place.clone()), place, origin })
+    }
+
     /// The provider with that key, at the address that `environment` names for it or at its usual one.
     pub(crate) fn settings(
         self,
         environment: &BTreeMap<String, String>,
         findings: &mut Findings,
     ) -> Option<ProviderSettings> {
-        let Self { provider, key, place, origin, source } = self;
+        let Self { provider, key, header, place, origin, source } = self;
         if looks_like_ours(key) {
             findings.warn(format!(
                 "{place} holds a Keywright token, not a key of {}; it is ignored.",
@@ -259,7 +269,7 @@ impl FoundKey<'_> {
             name: provider.id.to_owned(),
             dialect: provider.dialect,
             base_url: normalize(base_url, provider.dialect),
-            key_header: provider.key_header,
+            key_header: header,
             keys: vec![ProviderKey { secret: Secret::new(key), origin }],
             source,
             address,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use keywright_providers::provider;
+use keywright_providers::{KeyHeader, PROVIDERS, provider};
 use keywright_secret::Secret;
 
 use crate::config::{Findings, FoundKey, Problem, ProviderSettings, Source, Warning, from_environment};
@@ -40,15 +40,19 @@ pub fn discover(
     owned: &BTreeSet<String>,
 ) -> Result<Discovered, Vec<Problem>> {
     let mut findings = Findings::default();
-    let free: BTreeMap<String, String> = environment
-        .iter()
-        .filter(|(name, _)| {
-            let owner = owned.iter().filter_map(|id| provider(id));
-            !owner.flat_map(|provider| provider.environment).any(|owned| owned == name)
-        })
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    let mut providers = from_environment(&free, &mut findings);
+    let mut free = environment.clone();
+    for owner in owned.iter().filter_map(|id| provider(id)) {
+        free.retain(|name, _| !owner.environment.contains(&name.as_str()));
+    }
+    let mut providers = Vec::new();
+    for provider in PROVIDERS.iter().filter(|provider| !owned.contains(provider.id)) {
+        let token = FoundKey::among(provider, provider.bearer_environment, KeyHeader::Bearer, environment);
+        if let Some(found) = token.and_then(|token| token.settings(environment, &mut findings)) {
+            free.retain(|name, _| !provider.environment.contains(&name.as_str()));
+            providers.push(found);
+        }
+    }
+    providers.extend(from_environment(&free, &mut findings));
     for stored in stored {
         let place = format!("the key of {} in {}", stored.provider, stored.file.display());
         let Some(provider) = provider(&stored.provider) else {
@@ -57,7 +61,8 @@ pub fn discover(
         };
         let source = Source::File(stored.file.clone());
         let origin = format!("file:{}", stored.file.display());
-        let found = FoundKey { provider, key: stored.key.expose(), place, origin, source };
+        let (key, header) = (stored.key.expose(), provider.key_header);
+        let found = FoundKey { provider, key, header, place, origin, source };
         let mut environment = environment.clone();
         environment.extend(stored.environment.clone());
         providers.extend(found.settings(&environment, &mut findings));
@@ -124,6 +129,20 @@ mod tests {
             "openai o http://127.0.0.1:11434/v1 OPENAI_API_KEY",
         ];
         assert_eq!(lines(&found.expect("found")), expected);
+    }
+
+    #[test]
+    fn a_token_of_the_owner_comes_before_a_key_and_is_sent_as_a_bearer() {
+        let environment = variables(&[
+            ("ANTHROPIC_API_KEY", "a-key"),
+            ("ANTHROPIC_AUTH_TOKEN", "a-token"),
+            ("ANTHROPIC_BASE_URL", "https://llm.corp.example"),
+        ]);
+        let found = discover(&environment, &[], &BTreeSet::new()).expect("found");
+        assert_eq!(lines(&found), ["anthropic a-token https://llm.corp.example/ ANTHROPIC_AUTH_TOKEN"]);
+        assert_eq!(found.providers[0].key_header, KeyHeader::Bearer);
+        let owned = ["anthropic".to_owned()].into();
+        assert!(discover(&environment, &[], &owned).expect("nothing").providers.is_empty());
     }
 
     #[test]

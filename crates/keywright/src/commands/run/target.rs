@@ -102,9 +102,9 @@ impl Target {
             false => Found::look(context)?,
         };
         found.unused.iter().for_each(|why| context.output.warn(why));
-        let dialect = dialect(agent);
-        if !demo && !found.serves(dialect) {
-            return Err(no_key(context, dialect));
+        let dialects = dialects(agent);
+        if !demo && !found.serves(dialects) {
+            return Err(no_key(context, dialects));
         }
         let listener = LocalListener::bind().map_err(|error| not_started(&error))?;
         let url = ServerUrl::parse(&listener.url(), PlainText::LoopbackOnly).map_err(|error| {
@@ -208,38 +208,33 @@ impl Opened {
     }
 }
 
-/// What an agent can only speak; others may speak all.
-fn dialect(agent: Agent) -> Option<Dialect> {
+/// What an agent speaks, where that is known: it needs a provider of one of these.
+fn dialects(agent: Agent) -> &'static [Dialect] {
     match agent {
-        Agent::ClaudeCode | Agent::StartsClaudeCode => Some(Dialect::Anthropic),
-        Agent::Other => None,
+        Agent::ClaudeCode | Agent::StartsClaudeCode => &[Dialect::Anthropic],
+        Agent::Other => &Dialect::ALL,
     }
 }
 
-fn no_key(context: &Context, dialect: Option<Dialect>) -> CommandError {
-    let whose = dialect.map(|dialect| format!(" that speaks as {}", vendor(dialect))).unwrap_or_default();
-    let variables: Vec<&str> = key_variables(dialect).collect();
+fn no_key(context: &Context, dialects: &[Dialect]) -> CommandError {
+    let variables: Vec<&str> = key_variables(dialects).collect();
     let message = format!(
-        "no server is in use, and no key of a provider{whose} was found: none of {} is set, and {} has none",
+        "no server is in use, and no provider's key that the program could use was found: none of {} is set, \
+         and {} has none",
         variables.join(", "),
         context.paths.providers.display()
     );
-    let stale = context.environment.text(OUTER).is_some();
     let error = CommandError::new(Exit::NotSignedIn, "NO_PROVIDER_KEY", message).hint(format!(
         "Set {}, or see it work without a key: `keywright run --demo -- PROGRAM`, or start a server: \
          `keywright serve`.",
         variables.first().copied().unwrap_or_default()
     ));
-    match stale {
-        true => {
+    match context.environment.text(OUTER) {
+        Some(_) => {
             error.hint("The `keywright run` that this shell was started in has ended; open another shell.")
         }
-        false => error,
+        None => error,
     }
-}
-
-fn vendor(dialect: Dialect) -> &'static str {
-    keywright_providers::provider(dialect.home()).map_or(dialect.as_str(), |provider| provider.name)
 }
 
 /// The gateway of the run that this one is inside of, and the token that it takes. Nothing but the gateway

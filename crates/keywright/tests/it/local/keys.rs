@@ -19,7 +19,10 @@ fn no_program_holds_a_key_in_its_environment_or_finds_one_in_its_home() {
     {
         command.env(name, format!("canary-{name}"));
     }
-    command.env("ANTHROPIC_AUTH_TOKEN", "canary-of-a-login").env("KEYWRIGHT_API_KEY", "canary-of-ours");
+    command.env("ANTHROPIC_AUTH_TOKEN", "canary-of-a-token");
+    command
+        .env("ANTHROPIC_CUSTOM_HEADERS", "x-api-key: canary-of-a-header")
+        .env("KEYWRIGHT_API_KEY", "canary-of-ours");
     // They are not only for models.
     command.env("GH_TOKEN", "stays-1").env("AWS_SECRET_ACCESS_KEY", "stays-2").env("GITHUB_TOKEN", "stays-3");
     let ended = Ended::of(&mut command).with_code(0);
@@ -40,8 +43,7 @@ fn no_program_holds_a_key_in_its_environment_or_finds_one_in_its_home() {
 fn no_program_reads_a_key_out_of_the_run_that_started_it() {
     let (home, upstream) = (Home::new(), Upstream::start());
     // The superuser may read anything, so that power is given up first, for both of them.
-    let script =
-        "[ \"$(id -u)\" = 0 ] && drop='setpriv --bounding-set=-all'; exec $drop \"$0\" \"$@\"";
+    let script = "[ \"$(id -u)\" = 0 ] && drop='setpriv --bounding-set=-all'; exec $drop \"$0\" \"$@\"";
     let keywright = env!("CARGO_BIN_EXE_keywright");
     let read = "cat /proc/$PPID/environ /proc/$PPID/mem && echo readable";
     let mut command = std::process::Command::new("sh");
@@ -68,7 +70,7 @@ fn without_a_key_nothing_starts_and_the_ways_on_are_named() {
     let mut command = home.command(["run", "--", "claude", "-p", "hello"]);
     let ended = Ended::of(command.env("OPENAI_API_KEY", "sk-proj-canary")).with_code(3);
     assert!(
-        ended.stderr.contains("Anthropic") && !ended.stderr.contains("none of OPENAI"),
+        ended.stderr.contains("Set ANTHROPIC_API_KEY") && !ended.stderr.contains("OPENAI"),
         "{}",
         ended.stderr
     );
