@@ -25,17 +25,9 @@ async fn provision(context: &Context) -> Result<(), CommandError> {
 }
 
 fn next_step(status: &Status) -> &str {
-    match (status.runs_locally(), status.next_action()) {
-        (Some(true), _) => {
-            "Start an agent with `keywright run -- claude`; no server is needed. For accounts and keys of your \
-             own: `keywright serve`."
-        }
-        (Some(false), _) => {
-            "See a call work without any key: `keywright run --demo -- claude -p hi`. Then set a provider's key, \
-             ANTHROPIC_API_KEY for instance, or start a server: `keywright serve`."
-        }
-        (None, Some(action)) => action,
-        (None, None) if status.is_accepted() => "Start an agent with `keywright run -- claude`.",
-        (None, None) => "Set KEYWRIGHT_API_KEY to a token of this server, or allow a temporary account.",
+    match status.next_local_action().or(status.next_action()) {
+        Some(action) => action,
+        None if status.is_accepted() => "Start an agent with `keywright run -- claude`.",
+        None => "Set KEYWRIGHT_API_KEY to a token of this server, or allow a temporary account.",
     }
 }

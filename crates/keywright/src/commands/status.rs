@@ -139,9 +139,18 @@ impl Status {
         self.server.next_action.as_deref()
     }
 
-    /// Whether a program can be started without a server; `None` where there is one to use.
-    pub(crate) fn runs_locally(&self) -> Option<bool> {
-        self.local_mode.as_ref().map(|local| !local.providers.is_empty())
+    /// What to do where no server is in use.
+    pub(crate) fn next_local_action(&self) -> Option<&'static str> {
+        let local = self.local_mode.as_ref()?;
+        Some(if local.problem.is_some() {
+            "Mend what `run` stumbles over, or start a server: `keywright serve`."
+        } else if local.providers.is_empty() {
+            "See a call work without any key: `keywright run --demo -- claude -p hi`. Then set a provider's key, \
+             ANTHROPIC_API_KEY for instance, or start a server: `keywright serve`."
+        } else {
+            "Start an agent with `keywright run -- claude`; no server is needed. For accounts and keys of your \
+             own: `keywright serve`."
+        })
     }
 
     /// For people.

@@ -336,3 +336,18 @@ fn with_no_provider_configured_the_usual_variables_serve_and_boot_warns_of_it() 
     let (_, warnings) = good(&[("auth.temporary", "false")], &environment[..1], None);
     assert_eq!(warnings, []);
 }
+
+#[test]
+fn an_address_in_the_environment_counts_beside_the_key_and_a_bad_one_refuses_to_start() {
+    let key = ("OPENAI_API_KEY", "sk-canary");
+    let (config, _) = good(&[], &[key, ("OPENAI_BASE_URL", "https://llm.corp.example/v1")], None);
+    let source = config.sources().iter().find(|set| set.path == "providers.openai.base_url").expect("noted");
+    assert_eq!(
+        (source.value.as_str(), source.source.to_string().as_str()),
+        ("https://llm.corp.example/v1", "OPENAI_BASE_URL")
+    );
+    let environment = [key, ("OPENAI_BASE_URL", "llm.corp.example"), ("HOME", "/h")];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let problems = Config::load(&BTreeMap::new(), &environment, None).expect_err("refused");
+    assert_eq!(problems[0].place, "OPENAI_BASE_URL");
+}

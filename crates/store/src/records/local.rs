@@ -25,8 +25,8 @@ use crate::migration::{SqliteSchema, is_current, migrate_sqlite, subset};
 pub struct LocalRecords {
     path: PathBuf,
     run: i64,
-    /// Its lock ends with it.
-    _lease: File,
+    /// The lock file; what is locked through it ends with it.
+    locks: Locks,
 }
 
 impl LocalRecords {
@@ -39,19 +39,19 @@ impl LocalRecords {
         let path = folder.join(FILE);
         let unusable = |source| StoreError::Folder { path: path.clone(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(unusable)?;
-        let lease = open_locks(&path).map_err(unusable)?;
+        let locks = Locks::open(&path.with_extension("lock")).map_err(unusable)?;
         if !is_current(&path, &subset(AREA)).await? {
             // Runs that begin together take turns.
-            let turn = open_locks(&path).map_err(unusable)?;
-            while !lock(&turn, MIGRATION).map_err(unusable)? {
+            while !locks.lock(MIGRATION).map_err(unusable)? {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             migrate_sqlite(&[SqliteSchema { path: &path, migrations: subset(AREA) }]).await?;
+            locks.unlock(MIGRATION).map_err(unusable)?;
         }
         let run = (getrandom::u64().map_err(|error| unusable(error.into()))? >> 2).cast_signed() + 1;
         // It is random, so nobody else has it.
-        lock(&lease, run).map_err(unusable)?;
-        let local = Self { path, run, _lease: lease };
+        locks.lock(run).map_err(unusable)?;
+        let local = Self { path, run, locks };
         if let Err(error) = local.settle() {
             tracing::warn!(%error, "calls of ended runs still count as running");
         }
@@ -81,40 +81,55 @@ impl LocalRecords {
         let runs: Vec<i64> =
             connection.prepare(SERVERS)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
         for run in runs.into_iter().filter(|run| *run != self.run) {
-            let Ok(locks) = open_locks(&self.path) else { continue };
             // A lock that cannot be asked for belongs to a run that may live.
-            if matches!(lock(&locks, run), Ok(true)) {
-                connection.execute(INTERRUPT_SERVER, [run])?;
+            if matches!(self.locks.lock(run), Ok(true)) {
+                let marked = connection.execute(INTERRUPT_SERVER, [run]);
+                // Nobody ever wants it again, so it matters little whether that succeeds.
+                let _ = self.locks.unlock(run);
+                marked?;
             }
         }
         Ok(())
     }
 }
 
-/// The lock file, opened anew: a lock belongs to what was opened, within one process too.
-fn open_locks(records: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(records.with_extension("lock"))
-}
+/// The lock file. It is opened once: on systems without locks that belong to what was opened, they belong
+/// to the process, and end when it closes the file anywhere.
+#[derive(Debug)]
+struct Locks(File);
 
-/// Locks one byte, which need not be in the file; whether nobody else has it locked.
-fn lock(locks: &File, byte: i64) -> io::Result<bool> {
-    let range = libc::flock {
-        l_type: libc::F_WRLCK as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: byte,
-        l_len: 1,
-        l_pid: 0,
-    };
-    match fcntl(locks, FcntlArg::F_OFD_SETLK(&range)) {
-        Ok(_) => Ok(true),
-        Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
-        Err(error) => Err(error.into()),
+impl Locks {
+    fn open(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map(Self)
+    }
+
+    /// Locks one byte, which need not be in the file; whether nobody else has it locked.
+    fn lock(&self, byte: i64) -> io::Result<bool> {
+        match self.set(byte, libc::F_WRLCK as libc::c_short) {
+            Ok(()) => Ok(true),
+            Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn unlock(&self, byte: i64) -> io::Result<()> {
+        Ok(self.set(byte, libc::F_UNLCK as libc::c_short)?)
+    }
+
+    fn set(&self, byte: i64, kind: libc::c_short) -> nix::Result<()> {
+        let range = libc::flock {
+            l_type: kind,
+            l_whence: libc::SEEK_SET as libc::c_short,
+            l_start: byte,
+            l_len: 1,
+            l_pid: 0,
+        };
+        #[cfg(target_os = "linux")]
+        let how = FcntlArg::F_OFD_SETLK(&range);
+        #[cfg(not(target_os = "linux"))]
+        let how = FcntlArg::F_SETLK(&range);
+        fcntl(&self.0, how).map(|_| ())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use keywright_testkit::FakeProvider;
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -65,13 +66,12 @@ fn a_server_that_is_named_and_away_is_an_error_and_never_local_mode() {
     let mut command = upstream.command(&home, &["run", "--", "true"]);
     let ended = Ended::of(command.env("KEYWRIGHT_SERVER", nobody)).with_code(6);
     assert!(!ended.stderr.contains("Local mode"), "{}", ended.stderr);
-    let ended = Ended::of(&mut upstream.command(&home, &["--server", "http://127.0.0.1:1", "run", "true"]));
+    let ended = Ended::of(&mut upstream.command(&home, &["--server", nobody, "run", "true"]));
     assert!(!ended.with_code(6).stderr.contains("Local mode"));
     // Unless it is asked for.
     let mut command = upstream.command(&home, &["run", "--local", "--", "true"]);
-    Ended::of(command.env("KEYWRIGHT_SERVER", "http://127.0.0.1:1")).with_code(0);
-    Ended::of(&mut upstream.command(&home, &["--server", "http://127.0.0.1:1", "run", "--local", "true"]))
-        .with_code(2);
+    Ended::of(command.env("KEYWRIGHT_SERVER", nobody)).with_code(0);
+    Ended::of(&mut upstream.command(&home, &["--server", nobody, "run", "--local", "true"])).with_code(2);
 }
 
 #[test]
@@ -128,6 +128,27 @@ fn a_provider_that_is_away_is_told_in_the_program_s_own_dialect() {
 }
 
 #[test]
+fn a_company_s_own_authority_is_trusted_when_it_is_named() {
+    let home = Home::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let provider = runtime.block_on(FakeProvider::start_tls("localhost"));
+    let authority = home.path().join("authority.pem");
+    std::fs::write(&authority, provider.certificate()).unwrap();
+    let url = format!("https://localhost:{}", provider.address().port());
+    let command = || {
+        let mut command = home.command(["run", "--"]);
+        command.env("ANTHROPIC_API_KEY", KEY).env("ANTHROPIC_BASE_URL", &url);
+        command
+    };
+    let run = Running::start(&mut command());
+    assert!(run.message(false).send().with_status(502).text().contains("UPSTREAM_TLS"));
+    let run = Running::start(command().env("KEYWRIGHT_TLS_EXTRA_CA", &authority));
+    run.message(false).send().with_status(200);
+    let ended = Ended::of(command().args(["true"]).env("KEYWRIGHT_TLS_EXTRA_CA", home.path().join("absent")));
+    assert!(ended.with_code(1).stderr.contains("absent"));
+}
+
+#[test]
 fn a_program_that_is_not_there_exits_as_in_a_shell() {
     let home = Home::new();
     let begun = std::time::Instant::now();
@@ -146,6 +167,14 @@ fn status_says_what_run_would_do() {
     assert!(text.contains("anthropic (key sk-a...6789 from ANTHROPIC_API_KEY)"), "{text}");
     let json = Ended::of(&mut upstream.command(&home, &["status", "--json"])).with_code(0).json();
     assert_eq!(json["data"]["localMode"]["providers"][0]["source"], "ANTHROPIC_API_KEY");
+    for (command, next) in [
+        (&mut home.command([""; 0]), "keywright run --demo"),
+        (&mut upstream.command(&home, &[]), "keywright run -- claude"),
+        (upstream.command(&home, &[]).env("ANTHROPIC_BASE_URL", "nowhere"), "Mend"),
+    ] {
+        let words = Ended::of(command).with_code(0).stderr;
+        assert!(words.contains("next:") && words.contains(next), "{words}");
+    }
     let named = Ended::of(upstream.command(&home, &["status"]).env("KEYWRIGHT_SERVER", "http://127.0.0.1:1"));
     assert!(!named.stdout.contains("local mode"), "{}", named.stdout);
 }
