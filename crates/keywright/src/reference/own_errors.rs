@@ -14,6 +14,21 @@ pub(super) const OWN: &[(&str, &str, &str)] = &[
         "Start one with `keywright serve`, or name one with `--server` or KEYWRIGHT_SERVER.",
     ),
     (
+        "NO_PROVIDER_KEY",
+        "No server is in use, and no provider's key that the program could use was found.",
+        "Set a provider's key, ANTHROPIC_API_KEY for instance, try `keywright run --demo`, or start a server.",
+    ),
+    (
+        "FILE_DAMAGED",
+        "`providers.json` holds no JSON object of providers.",
+        "Mend the file, or move it away and store the keys again.",
+    ),
+    (
+        "RECORDS_UNREADABLE",
+        "The records of local runs cannot be opened or read.",
+        "Look at the owner and mode of `local-records.db` in the data folder, and at the disk.",
+    ),
+    (
         "NOT_A_KEYWRIGHT_SERVER",
         "What answers at the address is something else, or a proxy before the server.",
         "Check the address with `keywright status`.",
