@@ -58,8 +58,8 @@ struct Gathered {
     first: Bytes,
     /// All of it, once it is more than one piece.
     block: BytesMut,
-    /// Whether the upstream had its turn since the last piece came, and brought nothing.
-    has_waited: bool,
+    /// How often the upstream had nothing more since the last piece came.
+    waits: u8,
 }
 
 impl Gathered {
@@ -166,7 +166,7 @@ impl Relay {
                     if !matches!(self.state, State::Flowing) || self.gathered.is_full() {
                         return Poll::Ready(());
                     }
-                    self.gathered.has_waited = false;
+                    self.gathered.waits = 0;
                 }
                 Poll::Ready(Some(Err(_))) => {
                     // Agents retry a stream that breaks; an event of ours, or a clean end, would pass for more.
@@ -185,11 +185,11 @@ impl Relay {
                     self.cut(OutcomeKind::Cut, ErrorCode::UpstreamTimeout);
                     return Poll::Ready(());
                 }
-                Poll::Pending if self.gathered.has_waited => return Poll::Ready(()),
+                Poll::Pending if self.gathered.waits >= POLLS_OF_A_TURN => return Poll::Ready(()),
                 Poll::Pending => {
                     // hyper hands over one chunk of what it has read at a time, on its own task, which runs
                     // before this one does again. So all that one read brought goes down in one write.
-                    self.gathered.has_waited = true;
+                    self.gathered.waits += 1;
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
@@ -400,6 +400,8 @@ pub(crate) fn read(meter: &Meter, call: &Call, unfinished: bool) -> Reading {
     reading
 }
 
+/// How often hyper polls a body before it lets other tasks run. A wrong number here costs time, nothing else.
+const POLLS_OF_A_TURN: u8 = 2;
 /// Pieces as large as this are not worth gathering.
 const MOST_GATHERED: usize = 16 * 1024;
 /// How long a client may leave a frame untaken.
