@@ -112,6 +112,8 @@ pub enum BadServer {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn parse(text: &str) -> Result<ServerUrl, BadServer> {
@@ -151,4 +153,23 @@ mod tests {
         // The user name is not the host.
         assert!(matches!(parse("http://127.0.0.1@evil.example"), Err(BadServer::Credential)));
     }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(CASES))]
+
+        #[test]
+        fn whatever_text_is_taken_is_an_origin_that_may_be_spoken_to(
+            scheme in "(https?|HTTP|ftp|)", rest in "(://|:|/{0,3})[a-z0-9.:@\\[\\]%/?#é \\\\-]{0,24}",
+        ) {
+            if let Ok(server) = parse(&format!("{scheme}{rest}")) {
+                let url = server.as_url();
+                prop_assert!(url.scheme() == "https" || server.is_loopback(), "{}", server);
+                prop_assert!(url.username().is_empty() && url.password().is_none(), "{}", server);
+                prop_assert_eq!(ServerUrl::parse(&server.to_string(), PlainText::LoopbackOnly).unwrap(), server);
+            }
+        }
+    }
+
+    /// A fuzz target has millions.
+    const CASES: u32 = 10_000;
 }

@@ -456,7 +456,12 @@ mod tests {
         assert!(read("[".repeat(600).as_bytes(), 50).is_err());
     }
 
+    /// A fuzz target has millions.
+    const CASES: u32 = 5_000;
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(CASES))]
+
         #[test]
         fn any_bytes_in_any_pieces_give_the_same_verdict_and_never_panic(bytes: Vec<u8>, piece in 1usize..9) {
             let whole = read(&bytes, usize::MAX).is_ok();

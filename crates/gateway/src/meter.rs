@@ -314,7 +314,12 @@ mod tests {
         assert_eq!((figures(&reading), reading.response_id.as_deref()), ((5, 6, false), Some("resp_2")));
     }
 
+    /// A fuzz target has millions.
+    const CASES: u32 = 5_000;
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(CASES))]
+
         #[test]
         fn any_bytes_pass_without_a_panic(pieces: Vec<Vec<u8>>) {
             let mut meter = Meter::events();

@@ -242,7 +242,12 @@ mod tests {
         assert!(!mentions_token(b"risk_kwargs xx_kw_0123456789012345678"));
     }
 
+    /// A fuzz target has millions.
+    const CASES: u32 = 10_000;
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(CASES))]
+
         #[test]
         fn parsing_any_text_never_panics(text in ".{0,300}") {
             let _ = PlatformToken::parse(&text);

@@ -196,7 +196,7 @@ fn sqlite_pool(connections: u32) -> SqlitePoolOptions {
         .max_lifetime(None)
 }
 
-const IDENTITY_FILE: &str = "keywright.db";
+pub(crate) const IDENTITY_FILE: &str = "keywright.db";
 pub(crate) const RECORDS_FILE: &str = "records.db";
 const LOCK_FILE: &str = "keywright.lock";
 const READERS: u32 = 4;

@@ -1,6 +1,8 @@
 //! Runs a test on both engines, each time in a database of its own. For tests only.
 #![allow(clippy::expect_used, clippy::panic)]
 
+mod bulk;
+
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -15,6 +17,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
 
 use crate::database::{Pools, RECORDS_FILE};
 use crate::{Database, Store};
+
+pub use bulk::{fill_records, fill_tokens};
 
 /// The variable that holds the URL of a PostgreSQL server on which databases may be made.
 pub const POSTGRES_VARIABLE: &str = "KEYWRIGHT_TEST_POSTGRES";

@@ -1,24 +1,45 @@
-//! Work upon the source tree: `cargo xtask tidy` checks the invariants of ARCHITECTURE.md,
-//! `cargo xtask generate` writes the reference pages, `cargo xtask soak` makes the long proofs of which `./test` makes a tenth.
+//! Work upon the source tree: `cargo xtask tidy` checks the invariants of ARCHITECTURE.md, `cargo xtask
+//! generate` writes the reference pages, `cargo xtask bench` measures the gateway beside nginx, `cargo
+//! xtask soak` makes the long proofs of which `./test` makes a tenth.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool for a terminal")]
 
+mod bench;
+mod clock;
+mod figures;
 mod generate;
+mod load;
+mod process;
+mod provider;
 mod soak;
 mod tidy;
+mod wire;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    match (arguments.next().as_deref(), arguments.next().as_deref()) {
-        (Some("tidy"), None) => tidy(),
-        (Some("generate"), None) => generate(),
-        (Some("generate"), Some("--check")) => check_generated(),
-        (Some("soak"), minutes) => soak(minutes),
+    match arguments.next().as_deref() {
+        Some("tidy") if arguments.len() == 0 => tidy(),
+        Some("generate") => match (arguments.next().as_deref(), arguments.next()) {
+            (None, _) => generate(),
+            (Some("--check"), None) => check_generated(),
+            _ => misused("generate", "usage: cargo xtask generate [--check]"),
+        },
+        Some("soak") => match soak::Options::parse(arguments) {
+            Ok(options) => ended("soak", soak::run(&root(), &options)),
+            Err(reason) => misused("soak", &reason),
+        },
+        Some("bench") => match bench::Options::parse(arguments) {
+            Ok(options) => ended("bench", bench::run(&root(), &options)),
+            Err(reason) => misused("bench", &reason),
+        },
+        // The bench starts this program once more for each of its parts.
+        Some("provider") => ended("provider", provider::run().map_err(|error| error.to_string())),
+        Some("load") => ended("load", load::run().map_err(|error| error.to_string())),
         _ => {
-            eprintln!("usage: cargo xtask tidy | generate [--check] | soak [MINUTES FOR EACH FUZZ TARGET]");
+            eprintln!("usage: cargo xtask tidy | generate | bench | soak");
             ExitCode::from(2)
         }
     }
@@ -30,7 +51,7 @@ fn generate() -> ExitCode {
             println!("generate: {changed} pages changed");
             ExitCode::SUCCESS
         }
-        Err(reason) => failed("generate", &reason),
+        Err(reason) => ended("generate", Err(reason)),
     }
 }
 
@@ -42,29 +63,22 @@ fn check_generated() -> ExitCode {
         }
         Ok(diffs) => {
             diffs.iter().for_each(|diff| print!("{diff}"));
-            failed("generate", &format!("{} pages differ; run `cargo xtask generate`", diffs.len()))
+            ended("generate", Err(format!("{} pages differ; run `cargo xtask generate`", diffs.len())))
         }
-        Err(reason) => failed("generate", &reason),
+        Err(reason) => ended("generate", Err(reason)),
     }
 }
 
-fn failed(what: &str, reason: &str) -> ExitCode {
+fn misused(what: &str, reason: &str) -> ExitCode {
     eprintln!("{what}: {reason}");
-    ExitCode::FAILURE
+    ExitCode::from(2)
 }
 
-fn soak(minutes: Option<&str>) -> ExitCode {
-    let Ok(minutes) = minutes.unwrap_or("10").parse() else {
-        eprintln!("soak: expected a number of minutes");
-        return ExitCode::from(2);
-    };
-    match soak::run(&root(), minutes) {
-        Ok(()) => {
-            println!("soak: all long proofs hold");
-            ExitCode::SUCCESS
-        }
+fn ended(what: &str, result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
-            eprintln!("soak: {reason}");
+            eprintln!("{what}: {reason}");
             ExitCode::FAILURE
         }
     }

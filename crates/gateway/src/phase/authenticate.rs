@@ -178,6 +178,8 @@ fn wrong_kind(credential: &str) -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
@@ -297,4 +299,22 @@ mod tests {
         assert_eq!(code(&[("x-api-key", refresh.expose())], None), Some(ErrorCode::WrongKeyKind));
         assert_eq!(code(&[("x-api-key", "' OR '1'='1")], None), Some(ErrorCode::WrongKeyKind));
     }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(CASES))]
+
+        #[test]
+        fn whatever_stands_in_a_slot_is_read_and_no_malformed_token_passes(
+            slot in 0usize..4, before in "(|Bearer |bearer|Basic |sk_kw_|tmp_kw_)", value in "[ -~]{0,80}",
+        ) {
+            let names = ["authorization", "x-api-key", "x-goog-api-key", "x-keywright-token"];
+            let given = headers(&[(names[slot], &format!("{before}{value}"))]);
+            if let Ok(token) = platform_token(&given) {
+                prop_assert_eq!(PlatformToken::parse(token.expose()).map(|token| token.hash()), Ok(token.hash()));
+            }
+        }
+    }
+
+    /// A fuzz target has millions.
+    const CASES: u32 = 10_000;
 }

@@ -76,6 +76,12 @@ impl Bench {
     }
 }
 
+/// So many rounds, or ten times as many for the long proof, which `cargo xtask soak` asks for.
+pub(crate) fn rounds(rounds: usize) -> usize {
+    let times = std::env::var("LONG_PROOFS").ok().and_then(|text| text.parse::<usize>().ok());
+    rounds * times.unwrap_or(1)
+}
+
 fn identity(store: &Arc<Store>, clock: &Arc<HandClock>, settings: IdentitySettings) -> Identity {
     Identity::new(Arc::clone(store), Arc::clone(clock) as Arc<dyn Clock>, settings)
 }

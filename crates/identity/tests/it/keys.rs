@@ -7,7 +7,7 @@ use keywright_protocol::{ErrorCode, Principal, Scopes};
 use keywright_store::testing::on_both;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, code, named, with_scopes};
+use crate::bench::{Bench, code, named, rounds, with_scopes};
 
 #[tokio::test]
 async fn a_created_key_is_listed_and_shown_in_full_nowhere() {
@@ -36,7 +36,7 @@ async fn of_thirty_creates_at_nineteen_keys_exactly_one_succeeds() {
             bench.key(&caller, &format!("first {number}")).await;
         }
         let servers = [bench.identity.clone(), other_server(&bench).await];
-        for round in 0..5 {
+        for round in 0..rounds(100) {
             let names = (0..30).map(|number| format!("round {round}, {number}"));
             let codes = create_at_once(&servers, &caller, names).await;
             assert_eq!(codes.iter().filter(|code| code.is_none()).count(), 1);

@@ -4,7 +4,7 @@ use keywright_identity::{Identity, Unproven};
 use keywright_protocol::{ErrorCode, KeyId};
 use keywright_store::testing::on_both;
 
-use crate::bench::{Bench, code};
+use crate::bench::{Bench, code, rounds};
 
 #[tokio::test]
 async fn a_revoked_key_is_refused_at_once_and_for_ever() {
@@ -75,7 +75,7 @@ async fn a_fill_that_read_before_a_revocation_never_brings_the_token_back() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
         let caller = bench.caller().await;
-        for round in 0..20 {
+        for round in 0..rounds(100) {
             let (token, key) = bench.key(&caller, &format!("round {round}")).await;
             let pause = bench.identity.pause_next_fill();
             let checking = {
@@ -93,13 +93,13 @@ async fn a_fill_that_read_before_a_revocation_never_brings_the_token_back() {
     .await;
 }
 
-/// The same without a pause, many at once, however the threads fall. `cargo xtask soak` has the thousand.
+/// The same without a pause, many at once, however the threads fall.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_check_that_begins_after_the_answer_succeeds() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
         let caller = bench.caller().await;
-        for round in 0..100 {
+        for round in 0..rounds(100) {
             let (token, key) = bench.key(&caller, &format!("round {round}")).await;
             let checks: Vec<_> = (0..4)
                 .map(|_| tokio::spawn(check_until_refused(bench.identity.clone(), reparsed(&token))))

@@ -8,6 +8,7 @@ mod byok;
 mod credentials;
 mod errors;
 mod headers;
+mod held;
 mod keys;
 mod litellm;
 mod openapi;

@@ -1,0 +1,4 @@
+//! The tools as programs.
+#![allow(clippy::unwrap_used)]
+
+mod bench;
