@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{delete, get, post};
+use axum::routing::{get, post};
 use keywright_identity::Identity;
 use keywright_protocol::{ApiError, Clock, ErrorCode, routes};
 use keywright_secret::Secret;
@@ -50,7 +50,8 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route(routes::CHILD, post(temporary::child).delete(temporary::end_child))
         .route(routes::WHOAMI, get(whoami::whoami))
         .route(routes::KEYS, get(keys::list).post(keys::create))
-        .route(routes::KEY, delete(keys::remove))
+        .route(routes::KEY, get(keys::view).patch(keys::update).delete(keys::remove))
+        .route(routes::ROTATE, post(keys::rotate))
         .route(routes::REQUESTS, get(records::requests))
         .route(routes::USAGE, get(records::usage))
         .route(routes::CLAIM, post(claim::claim))
