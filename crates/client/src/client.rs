@@ -16,7 +16,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    ChildToken, ClientError, CreatedKey, RequestFilter, RotatedKey, ServerUrl, TemporaryToken, TokenSource, query,
+    ChildToken, ClientError, CreatedKey, RequestFilter, RotatedKey, ServerUrl, TemporaryToken, TokenSource,
+    query,
 };
 
 /// A client of one server. Its token goes to that server and nowhere else.

@@ -7,6 +7,7 @@
 mod error;
 mod id;
 mod lifetime;
+mod overlap;
 mod page;
 mod principal;
 pub mod record;
@@ -18,6 +19,7 @@ pub mod wire;
 pub use error::{ApiError, ErrorCode, Exit};
 pub use id::{BadId, KeyId, OrganizationId, RequestId, UserId};
 pub use lifetime::{BadLifetime, Lifetime};
+pub use overlap::{BadOverlap, Overlap};
 pub use page::{BadCursor, Cursor};
 pub use principal::{Liveness, Principal, Tombstone};
 pub use scope::{Scope, Scopes, UnknownScope};

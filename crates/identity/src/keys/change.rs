@@ -4,7 +4,9 @@
 //! so that the cache hears of it before anybody is answered.
 
 use keywright_protocol::wire::{ApiKey, ReplacedKey, RotateKey, RotatedKey, UpdateKey};
-use keywright_protocol::{ApiError, ErrorCode, KeyId, Lifetime, Principal, Scope, Scopes, Timestamp};
+use keywright_protocol::{
+    ApiError, ErrorCode, KeyId, Lifetime, Overlap, Principal, Scope, Scopes, Timestamp,
+};
 use keywright_secret::{PlatformToken, TokenKind};
 use keywright_store::{CallerFacts, KeyChange, KeyFacts, KeyUpdate, RotationTerms, Successor, TargetKey};
 
@@ -30,7 +32,7 @@ impl Identity {
     ) -> Result<(PlatformToken, RotatedKey), ApiError> {
         let at = self.still_standing(principal)?;
         require(principal, Scope::ApiKeysManage)?;
-        let overlap = overlap_seconds(request)?;
+        let overlap = read_overlap(request)?;
         let token = PlatformToken::mint(TokenKind::ApiKey);
         let successor = Successor { id: KeyId::new(), hash: token.hash(), hint: token.hint() };
         let new = successor.id;
@@ -101,9 +103,10 @@ impl Identity {
 fn rotation_terms(
     key: &KeyFacts,
     caller: &CallerFacts,
-    overlap: i64,
+    overlap: Overlap,
     now: Timestamp,
 ) -> Result<RotationTerms, ApiError> {
+    let asked = overlap > Overlap::default();
     refuse_replaced(key)?;
     if let Some(missing) = missing_scopes(caller.scopes, key.scopes) {
         return Err(ApiError::new(ErrorCode::InsufficientScope)
@@ -115,17 +118,17 @@ fn rotation_terms(
             .because("That key administers the server, and the token does not.")
             .next("Rotate it with itself, or with another token of the administrator."));
     }
-    if let Some((older, end)) = key.replaces.filter(|_| overlap > 0) {
+    if let Some((older, end)) = key.replaces.filter(|_| asked) {
         return Err(ApiError::new(ErrorCode::RotationInProgress)
             .because(format!("The key that it took the place of lives until {end}."))
             .detail("replaces", older.to_string())
             .retry_in(seconds_until(end, now)));
     }
     let term = key.expires_at.map(|end| end.millis_since(key.term_from));
-    let until = now.plus_seconds(overlap);
+    let until = now.plus_seconds(overlap.seconds());
     Ok(RotationTerms {
         expires_at: term.map(|millis| now.plus_millis(millis)),
-        overlap_until: (overlap > 0).then(|| key.expires_at.map_or(until, |end| end.min(until))),
+        overlap_until: asked.then(|| key.expires_at.map_or(until, |end| end.min(until))),
     })
 }
 
@@ -188,11 +191,15 @@ fn made<T>(change: KeyChange<T, ApiError>) -> Result<T, ApiError> {
     }
 }
 
-fn overlap_seconds(request: &RotateKey) -> Result<i64, ApiError> {
-    let Some(asked) = &request.overlap_seconds else { return Ok(0) };
+fn read_overlap(request: &RotateKey) -> Result<Overlap, ApiError> {
     // A number with a fraction or an exponent is not an integer, whatever it comes to.
-    let seconds = asked.as_i64().filter(|seconds| (0..=LONGEST_OVERLAP_SECONDS).contains(seconds));
-    seconds.ok_or_else(|| ErrorCode::InvalidOverlap.into())
+    match &request.overlap_seconds {
+        None => Ok(Overlap::default()),
+        Some(asked) => {
+            let overlap = asked.as_i64().and_then(Overlap::from_seconds);
+            overlap.ok_or_else(|| ErrorCode::InvalidOverlap.into())
+        }
+    }
 }
 
 fn read_update(request: UpdateKey, now: Timestamp) -> Result<KeyUpdate, ApiError> {
@@ -208,7 +215,3 @@ fn read_update(request: UpdateKey, now: Timestamp) -> Result<KeyUpdate, ApiError
     }
     Ok(KeyUpdate { name, scopes, expires_at })
 }
-
-/// Seven days: long enough for what is rolled out once a week, too short for two secrets of one purpose to
-/// become the rule. The older of the two does not count to the most that there may be.
-const LONGEST_OVERLAP_SECONDS: i64 = 7 * 86_400;

@@ -149,6 +149,8 @@ impl State {
             expires_at: lifetime.map(|seconds| SystemClock.now().plus_seconds(seconds)),
             last_used_at: None,
             user_id: account.user_id,
+            replaced_by: None,
+            replaces: None,
         };
         let shown = ApiKey { raw: Some(token.expose().to_owned()), ..copy(&key) };
         self.keys.push(key);

@@ -15,7 +15,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
+use http::header::ALLOW;
 use keywright_identity::Identity;
 use keywright_protocol::{ApiError, Clock, ErrorCode, routes};
 use keywright_secret::Secret;
@@ -24,7 +25,7 @@ use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub(crate) use health::{healthz, readyz};
-pub(crate) use reply::Refusal;
+pub(crate) use reply::{Refusal, Reply};
 
 use crate::plane::Stage;
 
@@ -52,6 +53,11 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route(routes::KEYS, get(keys::list).post(keys::create))
         .route(routes::KEY, get(keys::view).patch(keys::update).delete(keys::remove))
         .route(routes::ROTATE, post(keys::rotate))
+        // `GET` is answered on the data plane, where the connections to providers are.
+        .route(
+            routes::MODELS,
+            any(async || ([(ALLOW, "GET,HEAD")], Refusal::from(ErrorCode::MethodNotAllowed))),
+        )
         .route(routes::REQUESTS, get(records::requests))
         .route(routes::USAGE, get(records::usage))
         .route(routes::CLAIM, post(claim::claim))
