@@ -11,6 +11,7 @@ mod clients;
 mod durability;
 mod fake_api;
 mod home;
+mod models;
 mod onboarding;
 mod postgres;
 mod provisioning;

@@ -13,7 +13,7 @@ pub fn answer(request: &Received) -> Answer {
         Some(kind) if streams => Answer::events().chunks(events(kind)).end(),
         Some(kind) => Answer::json(200, &document(kind)),
         None if path.ends_with("/models") => Answer::json(200, &models(request)),
-        None => Answer::json(404, &json!({"error": {"message": "There is nothing here."}})),
+        None => Answer::json(200, &json!({"object": "list", "data": []})),
     }
 }
 

@@ -17,11 +17,11 @@ pub(crate) struct RmArgs {
     /// The id, the name, or the beginning of the key that `tokens list` shows
     #[arg(required_unless_present = "all_mine", conflicts_with = "all_mine", value_name = "KEY")]
     keys: Vec<String>,
-    /// Every key that belongs to your user, whoever made it; the one in use last
+    /// Every key of your account, the one in use last
     #[arg(long)]
     all_mine: bool,
-    /// Does not ask
-    #[arg(short, long, requires = "all_mine")]
+    /// Does not ask whether all should go
+    #[arg(short, long)]
     yes: bool,
 }
 
