@@ -200,7 +200,8 @@ impl Gateway {
             upload::discard(body).await;
             return refuse(dialect, &ErrorCode::AuditUnavailable.into(), arrival.id);
         };
-        if let Some(asked) = Asked::of(&parts.method, surface).filter(|_| caller.own.is_none()) {
+        let plain = caller.own.is_none() && parts.extensions.get::<TwoLengths>().is_none();
+        if let Some(asked) = Asked::of(&parts.method, surface).filter(|_| plain) {
             upload::discard(body).await;
             return self.answer_models(call, asked, &parts.uri, dialect, caller).await;
         }

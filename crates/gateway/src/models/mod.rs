@@ -82,8 +82,8 @@ impl Gateway {
     ) -> Response<Answer> {
         let query = uri.query().unwrap_or_default();
         let dialect = dialect_of(uri.path(), query, likely);
-        call.intent.dialect = dialect.as_str();
-        call.intent.route = label(asked, dialect);
+        call.intent_mut().dialect = dialect.as_str();
+        call.intent_mut().route = label(asked, dialect);
         let prepared = async {
             let paging = Paging::read(dialect, query)?;
             let permit = permit::grant(&self.settings.limits, caller.principal)?;
@@ -145,10 +145,10 @@ impl Gateway {
     ) -> Result<Vec<Told>, ApiError> {
         let sources = self.sources(dialect)?;
         if let [only] = sources.as_slice() {
-            call.intent.provider = Some(only.upstream.name.clone());
-            call.intent.credential_hint = Some(only.key.hint().to_owned());
+            call.intent_mut().provider = Some(only.upstream.name.clone());
+            call.intent_mut().credential_hint = Some(only.key.hint().to_owned());
         }
-        call.intent.credential = Some(CredentialKind::Central);
+        call.intent_mut().credential = Some(CredentialKind::Central);
         let now = self.settings.clock.now();
         if sources.iter().any(|source| self.place(source).fresh(now).is_none()) {
             call.begin().await.map_err(|_| ErrorCode::AuditUnavailable)?;

@@ -207,7 +207,7 @@ async fn one_model_is_found_with_the_provider_that_has_it_and_an_alias_with_the_
         (&alias["id"], server.provider.last().path()),
         (&json!("claude-x"), "/v1/models/claude-latest")
     );
-    assert_eq!(server.provider.last().header("x-api-key").is_some(), true);
+    assert!(server.provider.last().header("x-api-key").is_some());
     let unknown = list(&server, &account, "/v1/models/nobodys", VERSION).await;
     unknown.assert_refused(ErrorCode::NotFound);
     let heard = server.provider.count();
@@ -346,4 +346,19 @@ async fn without_a_provider_or_without_a_key_the_reason_is_said() {
     let account = keyless.account().await;
     let refused = keyless.call(Call::get("/v1/models").token(&account.token)).await;
     refused.assert_refused(ErrorCode::NoProviderKey);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_for_models_with_two_lengths_is_refused_like_any_other() {
+    let server = TestServer::start().await;
+    let account = server.lasting_account().await;
+    let mut connection = server.raw().await;
+    let head = format!(
+        "GET /v1/models HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {}\r\ncontent-length: 5\r\n\
+         transfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        account.token
+    );
+    connection.write(&head).await;
+    assert_eq!(connection.answer().await.status, 400);
+    assert_eq!(server.provider.connections(), 0);
 }
