@@ -175,8 +175,9 @@ impl Store {
                         Ok(()) if taken => KeyChange::NameTaken,
                         Ok(()) => {
                             apply(open, target, update).await?;
+                            let changed = affected(open, target.key).await?;
                             count_up(open).await?;
-                            KeyChange::Made(affected(open, target.key).await?)
+                            KeyChange::Made(changed)
                         }
                     }
                 }

@@ -11,7 +11,7 @@ use keywright_secret::{PlatformToken, TokenKind};
 use keywright_store::{CallerFacts, KeyChange, KeyFacts, KeyUpdate, RotationTerms, Successor, TargetKey};
 
 use super::fields::{KeyName, asked_scopes, lifetime, missing_scopes};
-use crate::failure::seconds_until;
+use crate::failure::{seconds_until, store_failed};
 use crate::{Identity, Unproven, require};
 
 impl Identity {
@@ -59,7 +59,10 @@ impl Identity {
         let organization = principal.organization;
         tracing::info!(key.id = %key, org.id = %organization, "the key {key} was rotated to {new}");
         let api_key = self.active_key(principal, new, at).await?;
-        let replaced = ReplacedKey { key_id: key, ends_at: rotated.old_ends_at };
+        // Like every end that is shown, the account's if that is nearer.
+        let account_end = self.inner.store.account_end(user).await.map_err(|error| store_failed(&error))?;
+        let ends_at = account_end.map_or(rotated.old_ends_at, |end| end.min(rotated.old_ends_at));
+        let replaced = ReplacedKey { key_id: key, ends_at };
         Ok((token, RotatedKey { api_key, replaced }))
     }
 

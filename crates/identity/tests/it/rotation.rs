@@ -250,6 +250,11 @@ async fn an_overlap_is_a_whole_number_of_seconds_up_to_seven_days() {
         }
         let (_, rotated) =
             bench.identity.rotate_key(&caller, key.key_id, &overlap(604_800)).await.expect("rotated");
+        assert_eq!(Some(rotated.replaced.ends_at), caller.expires_at, "the account's end is nearer");
+        let lasting = bench.verified(&bench.lasting().await).await;
+        let (_, key) = bench.key(&lasting, "ci").await;
+        let (_, rotated) =
+            bench.identity.rotate_key(&lasting, key.key_id, &overlap(604_800)).await.expect("rotated");
         assert_eq!(rotated.replaced.ends_at, key.created_at.plus_seconds(604_800));
     })
     .await;

@@ -156,6 +156,28 @@ fn keys_of_others_are_not_among_mine() {
     assert_eq!(cli.api.state.lock().unwrap().keys[0].name, "other");
 }
 
+/// `script` gives the command a terminal, on which somebody types.
+#[test]
+fn on_a_terminal_all_mine_is_asked_about_and_no_is_no() {
+    let cli = Cli::new();
+    for name in ["one", "two"] {
+        cli.run(["tokens", "create", "-n", name]).with_code(0);
+    }
+    for (typed, code, left) in [("n", 1, 2), ("", 1, 2), ("y", 0, 0)] {
+        let line = format!("{} tokens rm --all-mine", env!("CARGO_BIN_EXE_keywright"));
+        let mut command = std::process::Command::new("script");
+        command.args(["-qec", &line, "/dev/null"]).env_clear().env("PATH", "/usr/bin:/bin");
+        command.env("HOME", cli.home.path()).env("KEYWRIGHT_SERVER", &cli.api.url).env("TERM", "dumb");
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        writeln!(child.stdin.take().unwrap(), "{typed}").unwrap();
+        let output = child.wait_with_output().unwrap();
+        let seen = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{seen}");
+        assert!(seen.contains("Delete 2 of 2 keys: one, two? [y/N]"), "{seen}");
+        assert_eq!(cli.api.state.lock().unwrap().keys.len(), left, "{seen}");
+    }
+}
+
 /// Gives `token` on standard input to a command that may ask nobody: what it is told to ask does not exist.
 fn verify(home: &Home, arguments: &[&str], token: &str) -> Ended {
     let mut command = home.command(["tokens", "verify"]);

@@ -126,7 +126,6 @@ async fn what_is_changed_holds_for_the_next_request() {
         server.clock.advance_seconds(3_600);
         let late = server.call(Call::get(routes::USAGE).token(raw)).await;
         late.assert_refused(ErrorCode::KeyExpired);
-        // It is the account's own end by which a key lives longer that is put off.
         let taken = server.key(&account.token, json!({"name": "taken"})).await;
         server.key(&account.token, json!({"name": "other"})).await;
         let refused = server.call(change(&account.token, taken.key_id, &json!({"name": "other"}))).await;
