@@ -13,7 +13,7 @@ mod token_source;
 
 pub use client::Client;
 pub use error::ClientError;
-pub use issued::{ChildToken, CreatedKey, TemporaryToken};
+pub use issued::{ChildToken, CreatedKey, RotatedKey, TemporaryToken};
 pub use query::RequestFilter;
 pub use server_url::{BadServer, PlainText, ServerUrl};
 pub use token_source::{TokenFuture, TokenSource, TokenUnavailable};

@@ -14,6 +14,7 @@ mod conceal;
 pub mod fuzzing;
 mod json;
 mod meter;
+mod models;
 mod phase;
 mod pool;
 mod respond;
@@ -58,6 +59,7 @@ pub use upload::{BufferBudget, TwoLengths};
 use call::{COMMIT_TIME, Call};
 use conceal::{mask_headers, masked};
 use meter::Meter;
+use models::Asked;
 use phase::authenticate::{Caller, authenticate};
 use phase::credential::Credential;
 use phase::meter::{Relay, Watch, read};
@@ -198,6 +200,11 @@ impl Gateway {
             upload::discard(body).await;
             return refuse(dialect, &ErrorCode::AuditUnavailable.into(), arrival.id);
         };
+        let plain = caller.own.is_none() && parts.extensions.get::<TwoLengths>().is_none();
+        if let Some(asked) = Asked::of(&parts.method, surface).filter(|_| plain) {
+            upload::discard(body).await;
+            return self.answer_models(call, asked, &parts.uri, dialect, caller).await;
+        }
         match self.admit(&mut call, surface, parts, body, caller).await {
             Ok(admitted) => self.send(call, admitted).await,
             Err(error) => conclude(call, dialect, &error).await,

@@ -56,9 +56,11 @@ pub(crate) enum Command {
     Status,
     /// Show whose credential this is and what it may do
     Whoami,
-    /// Make, list and delete API keys
+    /// Make, list, rotate and delete API keys
     #[command(subcommand)]
     Tokens(tokens::TokensCommand),
+    /// Show the models of the providers behind the server
+    Models,
     /// Show tokens used by model, or the calls one by one
     Usage(usage::UsageArgs),
     /// Administer a server

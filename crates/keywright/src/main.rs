@@ -7,6 +7,7 @@ mod arguments;
 mod commands;
 mod context;
 mod error;
+mod input;
 mod output;
 mod reference;
 mod runtime;

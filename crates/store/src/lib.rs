@@ -10,6 +10,7 @@ mod database;
 mod engine;
 mod error;
 mod generation;
+mod key_changes;
 mod keys;
 mod master_key;
 mod migration;
@@ -26,6 +27,9 @@ pub use accounts::{NewTemporaryAccount, Provisioned};
 pub use claims::{ClaimOutcome, ClaimRules, Claimant};
 pub use database::{Database, PATIENCE, Store};
 pub use error::StoreError;
+pub use key_changes::{
+    CallerFacts, KeyChange, KeyFacts, KeyUpdate, Rotated, RotationTerms, Successor, TargetKey,
+};
 pub use keys::{KeyInsertion, KeyRow};
 pub use master_key::MasterKeyMark;
 pub use mints::MintLimits;

@@ -18,6 +18,7 @@ pub(crate) const IDENTITY: &[&[&str]] = &[
     crate::accounts::STATEMENTS,
     crate::claims::STATEMENTS,
     crate::generation::STATEMENTS,
+    crate::key_changes::STATEMENTS,
     crate::keys::STATEMENTS,
     crate::master_key::STATEMENTS,
     crate::mints::STATEMENTS,

@@ -3,6 +3,7 @@
 pub(crate) mod admin;
 pub(crate) mod completions;
 pub(crate) mod man;
+mod models;
 mod overview;
 pub(crate) mod run;
 pub(crate) mod serve;
@@ -30,6 +31,10 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8, CommandErr
     {
         return admin::issue_claim(args, output);
     }
+    if let Some(Command::Tokens(tokens::TokensCommand::Verify(args))) = command {
+        tokens::verify(args, output)?;
+        return Ok(Exit::Ok as u8);
+    }
     let context = || Context::new(global, output);
     match command {
         None => block_on(overview::overview(&context()?)),
@@ -37,6 +42,7 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8, CommandErr
         Some(Command::Status) => block_on(status::status(&context()?)),
         Some(Command::Whoami) => block_on(whoami::whoami(&context()?)),
         Some(Command::Tokens(command)) => block_on(tokens::run(&context()?, command)),
+        Some(Command::Models) => block_on(models::models(&context()?)),
         Some(Command::Usage(args)) => block_on(usage::usage(&context()?, args)),
         Some(Command::Admin(command)) => block_on(admin::run(&context()?, command)),
         Some(Command::Serve(args)) => return serve::serve(&args, false, output),

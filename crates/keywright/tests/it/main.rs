@@ -12,6 +12,7 @@ mod documents;
 mod durability;
 mod fake_api;
 mod home;
+mod models;
 mod onboarding;
 mod openapi;
 mod postgres;

@@ -5,6 +5,7 @@ mod claim;
 mod health;
 mod instance;
 mod keys;
+mod models;
 mod openapi;
 mod passthrough;
 mod read;
@@ -28,7 +29,7 @@ use utoipa_axum::routes;
 
 pub(crate) use health::{healthz, readyz};
 pub use openapi::document;
-pub(crate) use reply::Refusal;
+pub(crate) use reply::{Refusal, Reply};
 
 use crate::plane::Stage;
 
@@ -55,7 +56,9 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(temporary::child, temporary::end_child))
         .routes(routes!(whoami::whoami))
         .routes(routes!(keys::list, keys::create))
-        .routes(routes!(keys::remove))
+        .routes(routes!(keys::view, keys::update, keys::remove))
+        .routes(routes!(keys::rotate))
+        .routes(routes!(models::list))
         .routes(routes!(records::requests))
         .routes(routes!(records::usage))
         .routes(routes!(claim::claim))
