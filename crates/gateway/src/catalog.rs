@@ -55,6 +55,11 @@ impl Upstream {
         self
     }
 
+    /// Where its connections go.
+    pub fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
     pub(crate) fn speaks(&self, dialect: Dialect) -> bool {
         self.dialects.contains(&dialect)
     }
@@ -89,6 +94,11 @@ impl Catalog {
     /// A catalog of these; of two with one name the first counts.
     pub fn new(upstreams: Vec<Upstream>) -> Self {
         Self { upstreams: upstreams.into_iter().map(Arc::new).collect() }
+    }
+
+    /// All of them, in the order in which they are configured.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+        self.upstreams.iter()
     }
 
     pub(crate) fn named(&self, name: &str) -> Option<&Arc<Upstream>> {

@@ -21,6 +21,7 @@ mod session;
 mod surface;
 mod traits;
 mod upload;
+mod upstream_error;
 mod usage;
 
 use std::cell::RefCell;
@@ -58,7 +59,7 @@ pub use upload::{BufferBudget, TwoLengths};
 use call::{COMMIT_TIME, Call};
 use conceal::{mask_headers, masked};
 use meter::Meter;
-use phase::authenticate::{Caller, authenticate};
+use phase::authenticate::{Caller, Own, authenticate};
 use phase::credential::Credential;
 use phase::meter::{Relay, Watch, read};
 use phase::permit::Permit;
@@ -188,7 +189,7 @@ impl Gateway {
         parts: Parts,
         body: B,
         dialect: Dialect,
-        caller: Caller,
+        mut caller: Caller,
     ) -> Response<Answer>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -198,6 +199,7 @@ impl Gateway {
             upload::discard(body).await;
             return refuse(dialect, &ErrorCode::AuditUnavailable.into(), arrival.id);
         };
+        call.shadowed = std::mem::take(&mut caller.shadowed);
         match self.admit(&mut call, surface, parts, body, caller).await {
             Ok(admitted) => self.send(call, admitted).await,
             Err(error) => conclude(call, dialect, &error).await,
@@ -211,7 +213,7 @@ impl Gateway {
         surface: Surface<'_>,
         parts: Parts,
         body: B,
-        caller: Caller,
+        mut caller: Caller,
     ) -> Result<Admitted, ApiError>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -259,8 +261,9 @@ impl Gateway {
             settings.allow_byok,
             &permit,
             &upstream,
-            caller.own,
-        )?;
+            &mut caller.own,
+        )
+        .inspect_err(|_| call.shadowed.extend(caller.own.iter().map(Own::shadowed)))?;
         call.intent_mut().credential = Some(credential.kind());
         call.intent_mut().credential_hint = Some(credential.hint());
         self.refuse_foreign_objects(&permit, &credential, &routed, &asked).await?;
@@ -424,6 +427,7 @@ impl Gateway {
         if head.headers.contains_key(CONTENT_LENGTH) {
             head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
+        call.seen.upstream_error = upstream_error::read(&body);
         call.pass(body.len());
         let committed = call.end(OutcomeKind::UpstreamError, None, meter::Reading::default());
         // An error goes out whether it could be recorded or not: nothing was given away.

@@ -13,6 +13,7 @@ pub mod record;
 pub mod routes;
 mod scope;
 mod timestamp;
+mod verdict;
 pub mod wire;
 
 pub use error::{ApiError, ErrorCode, Exit};
@@ -22,3 +23,4 @@ pub use page::{BadCursor, Cursor};
 pub use principal::{Liveness, Principal, Tombstone};
 pub use scope::{Scope, Scopes, UnknownScope};
 pub use timestamp::{Clock, SystemClock, Timestamp};
+pub use verdict::verdict;

@@ -12,6 +12,10 @@ pub const KEYS: &str = "/api/v1/keys";
 pub const KEY: &str = "/api/v1/keys/{id}";
 /// Request records, newest first (`GET`).
 pub const REQUESTS: &str = "/api/v1/requests";
+/// One request record with what explains it (`GET`); `{id}` is its id.
+pub const REQUEST: &str = "/api/v1/requests/{id}";
+/// The providers behind the gateway, and whether they can be reached now (`GET`).
+pub const PROVIDERS: &str = "/api/v1/providers";
 /// Usage summed by day and model (`GET`).
 pub const USAGE: &str = "/api/v1/usage";
 /// Makes the caller an administrator (`POST`).
@@ -24,6 +28,11 @@ pub const HEALTHZ: &str = "/healthz";
 pub const READYZ: &str = "/readyz";
 /// Prometheus metrics, on the operations listener only (`GET`).
 pub const METRICS: &str = "/metrics";
+
+/// The path of the record with that id.
+pub fn request(id: crate::RequestId) -> String {
+    format!("{REQUESTS}/{id}")
+}
 
 /// The path of the key with that id.
 pub fn key(id: crate::KeyId) -> String {

@@ -5,6 +5,7 @@ mod claim;
 mod health;
 mod instance;
 mod keys;
+mod providers;
 mod read;
 mod records;
 mod reply;
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub(crate) use health::{healthz, readyz};
+pub(crate) use providers::ProviderChecks;
 pub(crate) use reply::Refusal;
 
 use crate::plane::Stage;
@@ -34,6 +36,8 @@ pub(crate) struct Api {
     pub(crate) store: Arc<Store>,
     pub(crate) records: RecordsReader,
     pub(crate) clock: Arc<dyn Clock>,
+    /// How the providers are doing.
+    pub(crate) providers: ProviderChecks,
     /// Whether temporary accounts are given out.
     pub(crate) temporary: bool,
     /// What proves that this server belongs to whoever can read its data folder.
@@ -52,7 +56,9 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
         .route(routes::KEYS, get(keys::list).post(keys::create))
         .route(routes::KEY, delete(keys::remove))
         .route(routes::REQUESTS, get(records::requests))
+        .route(routes::REQUEST, get(records::request))
         .route(routes::USAGE, get(records::usage))
+        .route(routes::PROVIDERS, get(providers::list))
         .route(routes::CLAIM, post(claim::claim))
         .route(routes::INSTANCE, get(instance::prove))
         .route(routes::HEALTHZ, get(healthz))

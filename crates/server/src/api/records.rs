@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use keywright_identity::require;
-use keywright_protocol::wire::{RequestPage, UsageReport};
-use keywright_protocol::{ErrorCode, Scope, Timestamp};
+use keywright_protocol::wire::{RequestDetail, RequestPage, UsageReport};
+use keywright_protocol::{ErrorCode, Scope, Timestamp, verdict};
 use keywright_store::{RequestFilter, StoreError};
 
 use crate::api::caller::Caller;
@@ -36,6 +36,37 @@ pub(super) async fn requests(
     Ok(Reply(page))
 }
 
+/// `GET /api/v1/requests/{id}`
+pub(super) async fn request(
+    State(api): State<Arc<Api>>,
+    Caller(principal): Caller,
+    Path(id): Path<String>,
+) -> Result<Reply<RequestDetail>, Refusal> {
+    require(&principal, Scope::ExecutionsRead)?;
+    let id = id.parse().map_err(|_| ErrorCode::NotFound)?;
+    let call = api.records.find(principal.organization, id).await.map_err(unreadable)?;
+    let call = call.ok_or(ErrorCode::NotFound)?;
+    let account = api.identity.whoami(&principal).await?;
+    let key = api.identity.token_card(principal.organization, call.record.key_id).await?;
+    let parent_key = if call.root_key == call.record.key_id {
+        None
+    } else {
+        api.identity.token_card(principal.organization, call.root_key).await?
+    };
+    let mut shadowed = call.shadowed;
+    shadowed.extend(api.providers.unused_keys(&call.record));
+    Ok(Reply(RequestDetail {
+        organization_id: principal.organization,
+        organization_name: account.organization_name,
+        key,
+        parent_key,
+        shadowed,
+        verdict: verdict(&call.record, call.upstream_error.as_ref()),
+        upstream_error: call.upstream_error,
+        request: call.record,
+    }))
+}
+
 /// `GET /api/v1/usage`
 pub(super) async fn usage(
     State(api): State<Arc<Api>>,
@@ -56,7 +87,7 @@ fn page_size(text: &str) -> Option<u32> {
     text.parse().ok().filter(|limit| (1..=RequestFilter::MOST).contains(limit))
 }
 
-fn unreadable(error: StoreError) -> Refusal {
+pub(super) fn unreadable(error: StoreError) -> Refusal {
     tracing::error!(error = &error as &(dyn std::error::Error + 'static), "the records cannot be read");
     ErrorCode::StorageUnavailable.into()
 }

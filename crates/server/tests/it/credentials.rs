@@ -117,6 +117,8 @@ const API: &[(&str, &str, Option<Scope>)] = &[
     ("POST", routes::KEYS, Some(Scope::ApiKeysManage)),
     ("DELETE", routes::KEY, Some(Scope::ApiKeysManage)),
     ("GET", routes::REQUESTS, Some(Scope::ExecutionsRead)),
+    ("GET", routes::REQUEST, Some(Scope::ExecutionsRead)),
+    ("GET", routes::PROVIDERS, Some(Scope::ModelsUse)),
     ("GET", routes::USAGE, Some(Scope::ExecutionsRead)),
     ("POST", routes::CLAIM, Some(Scope::ApiKeysManage)),
 ];

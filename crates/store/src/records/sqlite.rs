@@ -13,6 +13,7 @@ use rusqlite::{Connection, Statement, Transaction, TransactionBehavior};
 use super::checkpoint::Checkpointer;
 use super::group::{Group, storable, storable_option, tokens};
 use super::inbox::Inbox;
+use super::notes::{NOTE, error_words, shadowed_text};
 use super::statement::{
     COLUMNS, COUNT_REFUSALS, DELETE_REFUSALS, DELETE_REQUESTS, END_ROW, INTERRUPT_ALL, ROWS, TURN,
     insert_rows,
@@ -77,6 +78,17 @@ impl SqliteWriter {
             for outcome in &group.ends {
                 end_row(&mut end, outcome)?;
             }
+        }
+        for (id, notes) in &group.notes {
+            let shadowed = shadowed_text(notes);
+            let (kind, code) = error_words(notes);
+            let shadowed = storable_option(&shadowed);
+            open.prepare_cached(NOTE)?.execute((
+                shadowed,
+                kind.map(storable),
+                code.map(storable),
+                id.to_string(),
+            ))?;
         }
         if !group.refusals.is_empty() {
             let mut count = open.prepare_cached(COUNT_REFUSALS)?;
@@ -202,11 +214,11 @@ mod tests {
     use keywright_protocol::{ErrorCode, KeyId, OrganizationId, RequestId, UserId};
 
     use super::*;
+    use crate::records::statement::SCHEMA;
 
     fn opened(folder: &tempfile::TempDir) -> SqliteWriter {
         let path = folder.path().join("records.db");
-        let schema = include_str!("../../migrations/0002_records.sql");
-        Connection::open(&path).expect("opens").execute_batch(schema).expect("the schema");
+        Connection::open(&path).expect("opens").execute_batch(SCHEMA).expect("the schema");
         SqliteWriter::open(&path).expect("opens")
     }
 
