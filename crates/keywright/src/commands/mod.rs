@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod admin;
+mod doctor;
 mod overview;
 pub(crate) mod run;
 pub(crate) mod serve;
@@ -8,6 +9,7 @@ mod status;
 pub(crate) mod tokens;
 pub(crate) mod usage;
 mod whoami;
+pub(crate) mod why;
 
 use keywright_protocol::Exit;
 
@@ -28,7 +30,7 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8, CommandErr
     {
         return admin::issue_claim(args, output);
     }
-    let context = || Context::new(global, output);
+    let context = || Context::new(global.clone(), output);
     match command {
         None => block_on(overview::overview(&context()?)),
         Some(Command::Run(args)) => return block_on(run::run(&context()?, args)),
@@ -36,6 +38,8 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8, CommandErr
         Some(Command::Whoami) => block_on(whoami::whoami(&context()?)),
         Some(Command::Tokens(command)) => block_on(tokens::run(&context()?, command)),
         Some(Command::Usage(args)) => block_on(usage::usage(&context()?, args)),
+        Some(Command::Why(args)) => block_on(why::why(&context()?, &args)),
+        Some(Command::Doctor) => return doctor::doctor(global, output),
         Some(Command::Admin(command)) => block_on(admin::run(&context()?, command)),
         Some(Command::Serve(args)) => return serve::serve(&args, false, output),
     }?;
