@@ -6,7 +6,7 @@
 #[cfg(test)]
 pub(super) const SCHEMA: &str = concat!(
     include_str!("../../migrations/0002_records.sql"),
-    include_str!("../../migrations/0003_records_notes.sql")
+    include_str!("../../migrations/0004_records_notes.sql")
 );
 
 /// How many rows [`insert_rows`] takes when it takes many.

@@ -20,6 +20,7 @@ use crate::output::Output;
 use crate::runtime::block_on_and_leave;
 use crate::spinner::Spinner;
 use finding::{Finding, Outcome};
+use server::State;
 
 /// What the checks look at.
 struct Scene {
@@ -68,12 +69,13 @@ async fn look(scene: &Scene) -> Diagnosis {
         }
     };
     let (seen, agents) = tokio::join!(ask_server, agents::look(scene));
-    findings.extend(seen.findings);
+    let server::Seen { findings: of_server, state } = seen;
+    findings.extend(of_server);
     findings.extend(agents);
     if let Some((_, chosen)) = &server {
-        findings.extend(surroundings::look(scene, &chosen.url));
+        findings.extend(surroundings::look(scene, &chosen.url, state));
     }
-    Diagnosis { findings, unreachable: seen.unreachable }
+    Diagnosis { findings, unreachable: state == State::Unreachable }
 }
 
 fn summary(problems: usize, warnings: usize) -> String {

@@ -19,8 +19,19 @@ use crate::error::CommandError;
 #[derive(Default)]
 pub(super) struct Seen {
     pub(super) findings: Vec<Finding>,
-    /// Whether it was named and cannot be reached.
-    pub(super) unreachable: bool,
+    pub(super) state: State,
+}
+
+/// Whether there is a server to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum State {
+    /// It answers.
+    Answers,
+    /// It was named and cannot be reached.
+    Unreachable,
+    /// None was named, and none has proven itself.
+    #[default]
+    NoneInUse,
 }
 
 /// Asks it.
@@ -31,7 +42,7 @@ pub(super) async fn look(
     credentials: &Credentials,
 ) -> Seen {
     let (token, resolved) = token(scene, profile, chosen, credentials);
-    let client = match reach(scene, chosen).await {
+    match reach(scene, chosen).await {
         Ok((client, mut findings)) => {
             findings.push(token);
             if let Some(resolved) = resolved {
@@ -40,17 +51,20 @@ pub(super) async fn look(
                 findings.extend(account);
                 findings.extend(providers);
             }
-            return Seen { findings, unreachable: false };
+            Seen { findings, state: State::Answers }
         }
-        Err(finding) => finding,
-    };
-    let named = chosen.source != ServerSource::Default;
-    Seen { findings: vec![client, token], unreachable: named }
+        Err(failure) if chosen.source == ServerSource::Default => {
+            let mut findings = vec![failure, token];
+            findings.extend(providers::found_here().await);
+            Seen { findings, state: State::NoneInUse }
+        }
+        Err(failure) => Seen { findings: vec![failure, token], state: State::Unreachable },
+    }
 }
 
 /// Has it answer, and prove itself where it must.
 async fn reach(scene: &Scene, chosen: &ChosenServer) -> Result<(Client, Vec<Finding>), Finding> {
-    let client = Client::new(&chosen.url).map_err(|error| unreachable(error))?;
+    let client = Client::new(&chosen.url).map_err(unreachable)?;
     let asked = SystemClock.now();
     let answer = async {
         if chosen.source == ServerSource::Default {

@@ -10,11 +10,16 @@ use url::Url;
 
 use super::Scene;
 use super::finding::Finding;
+use super::server::State;
 use crate::error::CommandError;
 
 /// Looks around.
-pub(super) fn look(scene: &Scene, server: &ServerUrl) -> Vec<Finding> {
-    let mut findings = vec![variables(scene, server)];
+pub(super) fn look(scene: &Scene, server: &ServerUrl, state: State) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    // Without a server there is nothing to compete with: the keys are what a server would start with.
+    if state != State::NoneInUse {
+        findings.push(variables(scene, server));
+    }
     findings.extend(proxy(scene, server));
     findings.extend(agent_settings(scene, server));
     if server.is_loopback() {
