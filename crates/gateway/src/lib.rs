@@ -40,7 +40,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use keywright_dial::Dialler;
 use keywright_protocol::record::{Intent, OutcomeKind};
-use keywright_protocol::{ApiError, Clock, ErrorCode, RequestId};
+use keywright_protocol::{ApiError, Clock, ErrorCode, Principal, RequestId};
 use keywright_providers::{Dialect, Handling};
 use keywright_secret::Secret;
 
@@ -189,7 +189,7 @@ impl Gateway {
         parts: Parts,
         body: B,
         dialect: Dialect,
-        mut caller: Caller,
+        caller: Caller,
     ) -> Response<Answer>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -199,10 +199,14 @@ impl Gateway {
             upload::discard(body).await;
             return refuse(dialect, &ErrorCode::AuditUnavailable.into(), arrival.id);
         };
-        call.shadowed = std::mem::take(&mut caller.shadowed);
-        match self.admit(&mut call, surface, parts, body, caller).await {
+        let Caller { principal, mut own, shadowed } = caller;
+        call.shadowed = shadowed;
+        match self.admit(&mut call, surface, parts, body, principal, &mut own).await {
             Ok(admitted) => self.send(call, admitted).await,
-            Err(error) => conclude(call, dialect, &error).await,
+            Err(error) => {
+                call.shadowed.extend(own.as_ref().map(Own::shadowed));
+                conclude(call, dialect, &error).await
+            }
         }
     }
 
@@ -213,7 +217,8 @@ impl Gateway {
         surface: Surface<'_>,
         parts: Parts,
         body: B,
-        mut caller: Caller,
+        principal: Arc<Principal>,
+        own: &mut Option<Own>,
     ) -> Result<Admitted, ApiError>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -232,7 +237,7 @@ impl Gateway {
         call.intent_mut().dialect = dialect.as_str();
         call.intent_mut().route = routed.route.label;
 
-        let permit = match permit::grant(&settings.limits, caller.principal) {
+        let permit = match permit::grant(&settings.limits, principal) {
             Ok(permit) => permit,
             Err(error) => {
                 upload::discard(body).await;
@@ -253,17 +258,11 @@ impl Gateway {
         call.intent_mut().model = asked.model.clone();
         call.intent_mut().stream = asked.stream;
 
-        let upstream = routed.upstream(&settings.catalog, asked.model.as_deref(), caller.own.is_some())?;
+        let upstream = routed.upstream(&settings.catalog, asked.model.as_deref(), own.is_some())?;
         call.intent_mut().provider = Some(upstream.name.clone());
 
-        let credential = credential::choose(
-            self.credentials.as_ref(),
-            settings.allow_byok,
-            &permit,
-            &upstream,
-            &mut caller.own,
-        )
-        .inspect_err(|_| call.shadowed.extend(caller.own.iter().map(Own::shadowed)))?;
+        let credential =
+            credential::choose(self.credentials.as_ref(), settings.allow_byok, &permit, &upstream, own)?;
         call.intent_mut().credential = Some(credential.kind());
         call.intent_mut().credential_hint = Some(credential.hint());
         self.refuse_foreign_objects(&permit, &credential, &routed, &asked).await?;

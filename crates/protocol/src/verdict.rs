@@ -2,10 +2,14 @@
 //! a local record say the same.
 
 use crate::ErrorCode;
-use crate::wire::{RequestRecord, UpstreamError, Verdict};
+use crate::wire::{RequestRecord, ShadowedCredential, UpstreamError, Verdict};
 
-/// Says what came of a call.
-pub fn verdict(record: &RequestRecord, error: Option<&UpstreamError>) -> Verdict {
+/// Says what came of a call; `shadowed` are the credentials that came along and were not used.
+pub fn verdict(
+    record: &RequestRecord,
+    shadowed: &[ShadowedCredential],
+    error: Option<&UpstreamError>,
+) -> Verdict {
     let code = record.error_code.as_deref().and_then(ErrorCode::from_name);
     let said = |summary: &str, next: Option<&str>| Verdict {
         summary: summary.to_owned(),
@@ -18,6 +22,12 @@ pub fn verdict(record: &RequestRecord, error: Option<&UpstreamError>) -> Verdict
     match record.outcome.as_str() {
         "running" => said("It is still running.", None),
         "succeeded" => said("The answer went out whole.", None),
+        // An own key goes to its dialect's vendor alone, whatever else is configured.
+        "refused" if code == Some(ErrorCode::ProviderNotConfigured) && !shadowed.is_empty() => said(
+            "Keywright refused it: an own provider key came along, and the provider that it is for is not \
+             configured.",
+            Some("Leave out your own provider key, or name the provider: `/gateway/PROVIDER/...`."),
+        ),
         "refused" => of_code("Keywright refused it; nothing went to the provider.", "Keywright refused it."),
         "upstream_error" if record.error_code.is_some() => {
             of_code("The provider gave no answer.", "The provider gave no answer.")
@@ -110,16 +120,16 @@ mod tests {
         for kind in OutcomeKind::ALL {
             let code =
                 matches!(kind, OutcomeKind::Refused | OutcomeKind::Cut).then_some(ErrorCode::ByokDisabled);
-            let verdict = verdict(&record(kind.as_str(), code, 403), None);
+            let verdict = verdict(&record(kind.as_str(), code, 403), &[], None);
             assert!(!verdict.summary.contains("does not know"), "{kind:?}");
             assert_eq!(verdict.next_action.is_none(), kind == OutcomeKind::Succeeded, "{kind:?}");
         }
-        assert!(verdict(&record("later", None, 200), None).summary.contains("`later`"));
+        assert!(verdict(&record("later", None, 200), &[], None).summary.contains("`later`"));
     }
 
     #[test]
     fn a_code_brings_its_own_advice() {
-        let verdict = verdict(&record("refused", Some(ErrorCode::ByokDisabled), 403), None);
+        let verdict = verdict(&record("refused", Some(ErrorCode::ByokDisabled), 403), &[], None);
         assert!(verdict.summary.ends_with(ErrorCode::ByokDisabled.message()), "{}", verdict.summary);
         assert_eq!(verdict.next_action.as_deref(), Some(ErrorCode::ByokDisabled.next_action()));
     }
@@ -128,12 +138,12 @@ mod tests {
     fn an_upstreams_error_is_advised_on_by_status_and_by_whose_key_it_was() {
         let mut call = record("upstream_error", None, 401);
         let error = UpstreamError { kind: Some("authentication_error".into()), code: None };
-        let central = verdict(&call, Some(&error));
+        let central = verdict(&call, &[], Some(&error));
         assert!(central.summary.ends_with("status 401 (authentication_error)."), "{}", central.summary);
         assert!(central.next_action.is_some_and(|next| next.contains("the operator")));
         call.credential = Some("byok".into());
-        assert!(verdict(&call, None).next_action.is_some_and(|next| next.contains("your own key")));
+        assert!(verdict(&call, &[], None).next_action.is_some_and(|next| next.contains("your own key")));
         call.status = Some(404);
-        assert!(verdict(&call, None).next_action.is_some_and(|next| next.contains("`claude-x`")));
+        assert!(verdict(&call, &[], None).next_action.is_some_and(|next| next.contains("`claude-x`")));
     }
 }

@@ -83,6 +83,27 @@ async fn refusals_are_told_with_their_code_what_was_not_used_and_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stray_own_key_that_turned_a_call_away_is_named() {
+    let home = Home::new();
+    let server = Setup::new().await.without_provider("anthropic").start().await;
+    let account = server.account().await;
+    server
+        .call(message(&account.token).header("x-api-key", OWN))
+        .await
+        .assert_refused(ErrorCode::ProviderNotConfigured);
+    let id = server.record(&account.token).await.id;
+    let ended = why(&home, &server, &account.token, &id.to_string()).with_code(0);
+    expect(
+        &ended,
+        &[
+            "not used: the caller's own key in `x-api-key` sk-a...b9e1",
+            "an own provider key came along",
+            "next        Leave out your own provider key, or name the provider",
+        ],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_upstreams_error_is_told_by_its_name_and_whose_key_it_met() {
     let (home, server) = (Home::new(), TestServer::start().await);
     let account = server.account().await;

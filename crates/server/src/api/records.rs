@@ -60,8 +60,8 @@ pub(super) async fn request(
         organization_name: account.organization_name,
         key,
         parent_key,
+        verdict: verdict(&call.record, &shadowed, call.upstream_error.as_ref()),
         shadowed,
-        verdict: verdict(&call.record, call.upstream_error.as_ref()),
         upstream_error: call.upstream_error,
         request: call.record,
     }))
