@@ -8,9 +8,9 @@ use http::{Method, Request, Response};
 use keywright_dial::control::Control;
 use keywright_protocol::wire::{
     self, ApiKey, ApiKeys, ClaimAdministrator, CreateChild, CreateKey, DeletedKey, Failure, InstanceProof,
-    Models, RequestPage, RotateKey, Success, UpdateKey, UsageReport, WhoAmI,
+    Models, ProviderStates, RequestDetail, RequestPage, RotateKey, Success, UpdateKey, UsageReport, WhoAmI,
 };
-use keywright_protocol::{KeyId, Timestamp, routes};
+use keywright_protocol::{KeyId, RequestId, Timestamp, routes};
 use keywright_secret::Secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -179,6 +179,22 @@ impl Client {
     pub async fn prove_instance(&self, challenge: &str) -> Result<InstanceProof, ClientError> {
         let answer = self.send(Method::GET, &query::instance_path(challenge), Bytes::new(), None).await?;
         self.data(&answer)
+    }
+
+    /// One call, with all that is known of it.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused with `NOT_FOUND` for a call of another organization too.
+    pub async fn request(&self, id: RequestId) -> Result<RequestDetail, ClientError> {
+        self.call(Method::GET, &routes::request(id), Bytes::new()).await
+    }
+
+    /// The providers behind the gateway, and whether the server can reach them now.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn providers(&self) -> Result<ProviderStates, ClientError> {
+        self.call(Method::GET, routes::PROVIDERS, Bytes::new()).await
     }
 
     /// Asks whether the server lives. Never sends a token.

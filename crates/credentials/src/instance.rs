@@ -10,16 +10,17 @@ use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit, Mac};
 use keywright_client::{Client, ClientError};
+use keywright_protocol::wire::InstanceProof;
 use keywright_secret::{Secret, hex, random_hex};
 use rustix::fs::OFlags;
 use rustix::process::geteuid;
 use sha2::Sha256;
 
-/// Has the server prove that it knows what is in the file at `instance`.
+/// Has the server prove that it knows what is in the file at `instance`; what it says of itself beside.
 ///
 /// # Errors
 /// [`NotProven`]; nothing that the server issued or should get may be sent to it.
-pub async fn prove(client: &Client, instance: &Path) -> Result<(), NotProven> {
+pub async fn prove(client: &Client, instance: &Path) -> Result<InstanceProof, NotProven> {
     let key = read_key(instance)?;
     let challenge = random_hex::<32>();
     let answer = client.prove_instance(challenge.expose()).await.map_err(|error| match error {
@@ -28,7 +29,7 @@ pub async fn prove(client: &Client, instance: &Path) -> Result<(), NotProven> {
     })?;
     let expected = proof(&key, challenge.expose(), &client.server().authority());
     // `Secret` compares in constant time.
-    if Secret::new(answer.proof) == expected { Ok(()) } else { Err(NotProven::Wrong) }
+    if Secret::new(answer.proof.clone()) == expected { Ok(answer) } else { Err(NotProven::Wrong) }
 }
 
 fn proof(key: &Secret, challenge: &str, address: &str) -> Secret {

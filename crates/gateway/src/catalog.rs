@@ -57,6 +57,11 @@ impl Upstream {
         self
     }
 
+    /// Where its connections go.
+    pub fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
     pub(crate) fn speaks(&self, dialect: Dialect) -> bool {
         self.dialects.contains(&dialect)
     }
@@ -95,7 +100,8 @@ impl Catalog {
         Self { upstreams: upstreams.into_iter().map(Arc::new).collect(), lists: Lists::default() }
     }
 
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+    /// All of them, in the order in which they are configured.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Upstream>> {
         self.upstreams.iter()
     }
 

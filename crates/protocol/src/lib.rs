@@ -17,6 +17,7 @@ pub mod record;
 pub mod routes;
 mod scope;
 mod timestamp;
+mod verdict;
 pub mod wire;
 
 pub use error::{ApiError, ErrorCode, Exit};
@@ -27,3 +28,4 @@ pub use page::{BadCursor, Cursor};
 pub use principal::{Liveness, Principal, Tombstone};
 pub use scope::{Scope, Scopes, UnknownScope};
 pub use timestamp::{Clock, SystemClock, Timestamp};
+pub use verdict::verdict;

@@ -14,6 +14,10 @@ pub const KEY: &str = "/api/v1/keys/{id}";
 pub const ROTATE: &str = "/api/v1/keys/{id}/rotate";
 /// Request records, newest first (`GET`).
 pub const REQUESTS: &str = "/api/v1/requests";
+/// One request record with what explains it (`GET`); `{id}` is its id.
+pub const REQUEST: &str = "/api/v1/requests/{id}";
+/// The providers behind the gateway, and whether they can be reached now (`GET`).
+pub const PROVIDERS: &str = "/api/v1/providers";
 /// Usage summed by day and model (`GET`).
 pub const USAGE: &str = "/api/v1/usage";
 /// The models of all providers (`GET`).
@@ -33,9 +37,14 @@ pub const OPENAPI: &str = "/openapi.json";
 
 /// All of them. The description of the API has each, but for the metrics of the operations listener.
 pub const ALL: &[&str] = &[
-    TEMPORARY, CHILD, WHOAMI, KEYS, KEY, ROTATE, REQUESTS, USAGE, MODELS, CLAIM, INSTANCE, HEALTHZ, READYZ,
-    METRICS, OPENAPI,
+    TEMPORARY, CHILD, WHOAMI, KEYS, KEY, ROTATE, REQUESTS, REQUEST, PROVIDERS, USAGE, MODELS, CLAIM,
+    INSTANCE, HEALTHZ, READYZ, METRICS, OPENAPI,
 ];
+
+/// The path of the record with that id.
+pub fn request(id: crate::RequestId) -> String {
+    format!("{REQUESTS}/{id}")
+}
 
 /// The path of the key with that id.
 pub fn key(id: crate::KeyId) -> String {

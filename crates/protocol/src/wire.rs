@@ -1,5 +1,6 @@
 //! The bodies of the JSON API. Fields are camelCase; a secret appears only where it is issued.
 
+mod explain;
 mod key_changes;
 mod models;
 
@@ -8,6 +9,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use explain::{
+    KeyCard, LastCall, ProviderState, ProviderStates, RequestDetail, ShadowedCredential, UpstreamError,
+    Verdict,
+};
 pub use key_changes::{ReplacedKey, RotateKey, RotatedKey, UpdateKey};
 pub use models::{ListedModel, Models};
 
@@ -248,6 +253,9 @@ pub struct InstanceProof {
     pub proof: String,
     /// The version of the server.
     pub version: String,
+    /// The time by the server's clock; absent from servers that did not tell it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<Timestamp>,
 }
 
 /// One call through the gateway, as it is shown. Content is never part of it.

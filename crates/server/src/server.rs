@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use crate::api::{Api, router};
+use crate::api::{Api, ProviderChecks, router};
 use crate::boot::{
     ClaimNotice, StartError, check_master_key, claim_file, database, first_claim, instance_secret, upstreams,
 };
@@ -86,6 +86,7 @@ impl Server {
             store: Arc::clone(&store),
             records: reader.clone(),
             clock: Arc::clone(&clock),
+            providers: ProviderChecks::new(&upstreams, dialler.clone()),
             temporary: config.auth.temporary,
             instance,
             claim_file: claim_file(config),

@@ -5,6 +5,7 @@
 //! token, only hashes of tokens.
 
 mod accounts;
+mod cards;
 mod claims;
 mod database;
 mod engine;
@@ -34,8 +35,8 @@ pub use keys::{KeyInsertion, KeyRow};
 pub use master_key::MasterKeyMark;
 pub use mints::MintLimits;
 pub use records::{
-    OutcomeFilter, RecordsFailure, RecordsReader, RecordsWriter, RefusalCount, RequestFilter, SLOTS, Slot,
-    UnknownOutcome,
+    OutcomeFilter, RecordedCall, RecordsFailure, RecordsReader, RecordsWriter, RefusalCount, RequestFilter,
+    SLOTS, Slot, UnknownOutcome,
 };
 pub use sweep::{SweepRules, Swept};
 pub use tokens::{ChildInsertion, NewToken, RevokedToken, TokenRow};

@@ -16,6 +16,7 @@ pub(crate) use statements;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) const IDENTITY: &[&[&str]] = &[
     crate::accounts::STATEMENTS,
+    crate::cards::STATEMENTS,
     crate::claims::STATEMENTS,
     crate::generation::STATEMENTS,
     crate::key_changes::STATEMENTS,

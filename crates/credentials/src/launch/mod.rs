@@ -10,6 +10,7 @@ mod command_line;
 mod no_proxy;
 mod settings;
 mod variables;
+mod version;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use keywright_secret::Secret;
 pub use agent::Agent;
 pub use settings::SettingsFile;
 pub use variables::Removal;
+pub use version::{NoVersion, find_program, version};
 
 use crate::Environment;
 use settings::Findings;

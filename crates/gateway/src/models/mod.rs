@@ -31,7 +31,7 @@ use crate::answer::Answer;
 use crate::call::{COMMIT_TIME, Call};
 use crate::catalog::Upstream;
 use crate::meter::Reading;
-use crate::phase::authenticate::Caller;
+use crate::phase::authenticate::{Caller, Own};
 use crate::phase::permit::{self, Permit};
 use crate::surface::Surface;
 use crate::{Arrival, Gateway, conclude, refuse, respond};
@@ -113,6 +113,8 @@ impl Gateway {
         intent.route = "GET /api/v1/models";
         let mut call = Call::new(Rc::clone(&self.recorder), arrival.started, intent)
             .ok_or(ErrorCode::AuditUnavailable)?;
+        // Here an own credential has nowhere to go, whatever came along.
+        call.shadowed = caller.own.iter().map(Own::shadowed).chain(caller.shadowed).collect();
         let prepared = async {
             let permit = permit::grant(&self.settings.limits, caller.principal)?;
             let told = self.told(&mut call, &permit, None).await?;
@@ -176,7 +178,7 @@ impl Gateway {
 
     /// The providers that the server has a key for.
     fn sources(&self, dialect: Option<Dialect>) -> Result<Vec<Source>, ApiError> {
-        let mut upstreams: Vec<&Arc<Upstream>> = self.settings.catalog.all().collect();
+        let mut upstreams: Vec<&Arc<Upstream>> = self.settings.catalog.iter().collect();
         if upstreams.is_empty() {
             return Err(ErrorCode::ProviderNotConfigured.into());
         }

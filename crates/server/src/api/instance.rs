@@ -42,5 +42,6 @@ pub(super) async fn prove(
         Hmac::<Sha256>::new_from_slice(api.instance.expose().as_bytes()).map_err(|_| ErrorCode::Internal)?;
     mac.update(message.as_bytes());
     let proof = hex(&mac.finalize().into_bytes());
-    Ok(Reply(InstanceProof { proof, version: env!("CARGO_PKG_VERSION").to_owned() }))
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    Ok(Reply(InstanceProof { proof, version, now: Some(api.clock.now()) }))
 }

@@ -19,7 +19,7 @@ pub use claim::{ClaimNotice, issue_claim};
 pub(crate) use claim::{claim_file, first_claim};
 pub(crate) use instance::instance_secret;
 pub(crate) use master_key::check_master_key;
-pub(crate) use upstreams::{Upstreams, upstreams};
+pub(crate) use upstreams::{CentralKeys, Upstreams, upstreams};
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]

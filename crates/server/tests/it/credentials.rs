@@ -123,6 +123,8 @@ const API: &[(&str, &str, Option<Scope>)] = &[
     ("POST", routes::ROTATE, Some(Scope::ApiKeysManage)),
     ("GET", routes::MODELS, Some(Scope::ModelsUse)),
     ("GET", routes::REQUESTS, Some(Scope::ExecutionsRead)),
+    ("GET", routes::REQUEST, Some(Scope::ExecutionsRead)),
+    ("GET", routes::PROVIDERS, Some(Scope::ModelsUse)),
     ("GET", routes::USAGE, Some(Scope::ExecutionsRead)),
     ("POST", routes::CLAIM, Some(Scope::ApiKeysManage)),
 ];

@@ -7,6 +7,7 @@ mod bodies;
 mod byok;
 mod credentials;
 mod errors;
+mod explain;
 mod headers;
 mod keys;
 mod litellm;

@@ -14,6 +14,7 @@
 mod checkpoint;
 mod group;
 mod inbox;
+mod notes;
 mod postgres;
 mod reader;
 mod row;
@@ -21,5 +22,5 @@ mod sqlite;
 mod statement;
 mod writer;
 
-pub use reader::{OutcomeFilter, RecordsReader, RefusalCount, RequestFilter, UnknownOutcome};
+pub use reader::{OutcomeFilter, RecordedCall, RecordsReader, RefusalCount, RequestFilter, UnknownOutcome};
 pub use writer::{RecordsFailure, RecordsWriter, SLOTS, Slot};
