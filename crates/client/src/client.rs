@@ -7,16 +7,17 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT}
 use http::{Method, Request, Response};
 use keywright_dial::control::Control;
 use keywright_protocol::wire::{
-    self, ApiKeys, ClaimAdministrator, CreateChild, CreateKey, DeletedKey, Failure, InstanceProof,
-    RequestPage, Success, UsageReport, WhoAmI,
+    self, ApiKey, ApiKeys, ClaimAdministrator, CreateChild, CreateKey, DeletedKey, Failure, InstanceProof,
+    Models, ProviderStates, RequestDetail, RequestPage, RotateKey, Success, UpdateKey, UsageReport, WhoAmI,
 };
-use keywright_protocol::{KeyId, Timestamp, routes};
+use keywright_protocol::{KeyId, RequestId, Timestamp, routes};
 use keywright_secret::Secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    ChildToken, ClientError, CreatedKey, RequestFilter, ServerUrl, TemporaryToken, TokenSource, query,
+    ChildToken, ClientError, CreatedKey, RequestFilter, RotatedKey, ServerUrl, TemporaryToken, TokenSource,
+    query,
 };
 
 /// A client of one server. Its token goes to that server and nowhere else.
@@ -105,12 +106,45 @@ impl Client {
         self.call(Method::GET, routes::KEYS, Bytes::new()).await
     }
 
+    /// One active API key.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused with `NOT_FOUND` for a key that is none of the organization's.
+    pub async fn key(&self, id: KeyId) -> Result<ApiKey, ClientError> {
+        self.call(Method::GET, &routes::key(id), Bytes::new()).await
+    }
+
+    /// Changes an API key.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused with `NAME_TAKEN`, `INVALID_SCOPE`, `FORBIDDEN` and others.
+    pub async fn update_key(&self, id: KeyId, request: &UpdateKey) -> Result<ApiKey, ClientError> {
+        self.call(Method::PATCH, &routes::key(id), body(request)).await
+    }
+
+    /// Puts a new key in the place of one, which is dead when this returns unless an overlap was asked for.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused with `KEY_ALREADY_ROTATED`, `ROTATION_IN_PROGRESS` and others.
+    pub async fn rotate_key(&self, id: KeyId, request: &RotateKey) -> Result<RotatedKey, ClientError> {
+        let rotated = self.call(Method::POST, &routes::rotate(id), body(request)).await?;
+        RotatedKey::from_wire(rotated).ok_or_else(|| self.not_ours("the new key is not in the answer"))
+    }
+
     /// Deletes an API key; it is dead when this returns.
     ///
     /// # Errors
     /// [`ClientError`]; refused with `NOT_FOUND` for a key that is none of the organization's.
     pub async fn delete_key(&self, id: KeyId) -> Result<DeletedKey, ClientError> {
         self.call(Method::DELETE, &routes::key(id), Bytes::new()).await
+    }
+
+    /// The models of all providers.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused with `MODELS_UNAVAILABLE` when no provider answers.
+    pub async fn models(&self) -> Result<Models, ClientError> {
+        self.call(Method::GET, routes::MODELS, Bytes::new()).await
     }
 
     /// A page of request records, newest first.
@@ -145,6 +179,22 @@ impl Client {
     pub async fn prove_instance(&self, challenge: &str) -> Result<InstanceProof, ClientError> {
         let answer = self.send(Method::GET, &query::instance_path(challenge), Bytes::new(), None).await?;
         self.data(&answer)
+    }
+
+    /// One call, with all that is known of it.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused with `NOT_FOUND` for a call of another organization too.
+    pub async fn request(&self, id: RequestId) -> Result<RequestDetail, ClientError> {
+        self.call(Method::GET, &routes::request(id), Bytes::new()).await
+    }
+
+    /// The providers behind the gateway, and whether the server can reach them now.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn providers(&self) -> Result<ProviderStates, ClientError> {
+        self.call(Method::GET, routes::PROVIDERS, Bytes::new()).await
     }
 
     /// Asks whether the server lives. Never sends a token.

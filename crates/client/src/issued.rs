@@ -1,7 +1,7 @@
 //! Answers that carry a credential, with the credential taken out of the wire's plain text.
 
 use keywright_protocol::Timestamp;
-use keywright_protocol::wire::{self, Account, ApiKey};
+use keywright_protocol::wire::{self, Account, ApiKey, ReplacedKey};
 use keywright_secret::Secret;
 
 /// A new temporary account and its token.
@@ -46,5 +46,19 @@ impl CreatedKey {
     pub(crate) fn from_wire(mut key: ApiKey) -> Option<Self> {
         let raw = Secret::new(key.raw.take()?);
         Some(Self { raw, key })
+    }
+}
+
+/// A key in the place of another. The server shows the key itself this once.
+pub struct RotatedKey {
+    /// The new key.
+    pub new: CreatedKey,
+    /// The one whose place it took.
+    pub replaced: ReplacedKey,
+}
+
+impl RotatedKey {
+    pub(crate) fn from_wire(rotated: wire::RotatedKey) -> Option<Self> {
+        Some(Self { new: CreatedKey::from_wire(rotated.api_key)?, replaced: rotated.replaced })
     }
 }

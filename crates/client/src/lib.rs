@@ -8,12 +8,15 @@ mod client;
 mod error;
 mod issued;
 mod query;
+mod reach;
 mod server_url;
 mod token_source;
 
 pub use client::Client;
 pub use error::ClientError;
-pub use issued::{ChildToken, CreatedKey, TemporaryToken};
+pub use issued::{ChildToken, CreatedKey, RotatedKey, TemporaryToken};
+pub use keywright_dial::DialError;
 pub use query::RequestFilter;
+pub use reach::reach;
 pub use server_url::{BadServer, PlainText, ServerUrl};
 pub use token_source::{TokenFuture, TokenSource, TokenUnavailable};

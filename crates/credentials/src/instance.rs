@@ -11,16 +11,17 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use keywright_client::{Client, ClientError};
+use keywright_protocol::wire::InstanceProof;
 use keywright_secret::{Secret, hex, random_hex};
 use rustix::fs::OFlags;
 use rustix::process::geteuid;
 use sha2::Sha256;
 
-/// Has the server prove that it knows what is in the file at `instance`.
+/// Has the server prove that it knows what is in the file at `instance`; what it says of itself beside.
 ///
 /// # Errors
 /// [`NotProven`]; nothing that the server issued or should get may be sent to it.
-pub async fn prove(client: &Client, instance: &Path) -> Result<(), NotProven> {
+pub async fn prove(client: &Client, instance: &Path) -> Result<InstanceProof, NotProven> {
     prove_by(client, &read_key(instance)?).await
 }
 
@@ -28,7 +29,7 @@ pub async fn prove(client: &Client, instance: &Path) -> Result<(), NotProven> {
 ///
 /// # Errors
 /// [`NotProven`]; the key is not sent, whatever comes of it.
-pub async fn prove_by(client: &Client, key: &Secret) -> Result<(), NotProven> {
+pub async fn prove_by(client: &Client, key: &Secret) -> Result<InstanceProof, NotProven> {
     let challenge = random_hex::<32>();
     let asking = client.prove_instance(challenge.expose());
     let answer = tokio::time::timeout(PATIENCE, asking).await.map_err(|_| NotProven::Silent)?;
@@ -38,7 +39,7 @@ pub async fn prove_by(client: &Client, key: &Secret) -> Result<(), NotProven> {
     })?;
     let expected = proof(key, challenge.expose(), &client.server().authority());
     // `Secret` compares in constant time.
-    if Secret::new(answer.proof) == expected { Ok(()) } else { Err(NotProven::Wrong) }
+    if Secret::new(answer.proof.clone()) == expected { Ok(answer) } else { Err(NotProven::Wrong) }
 }
 
 fn proof(key: &Secret, challenge: &str, address: &str) -> Secret {

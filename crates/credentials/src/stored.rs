@@ -187,6 +187,15 @@ impl CredentialFile {
         Ok(Opened { credentials: held.credentials, set_aside: held.set_aside })
     }
 
+    /// Reads it and leaves it where it is, whatever is in it; `None` when it is damaged.
+    ///
+    /// # Errors
+    /// [`FileError`]
+    pub fn peek(&self) -> Result<Option<Credentials>, FileError> {
+        let content = self.0.read()?;
+        Ok(content.map_or_else(|| Some(Credentials::default()), |content| Credentials::parse(&content)))
+    }
+
     /// Waits for the lock and reads.
     ///
     /// # Errors

@@ -4,7 +4,8 @@ use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use keywright_protocol::record::{Intent, Outcome, OutcomeKind, RecordOp};
+use keywright_protocol::record::{Intent, Notes, Outcome, OutcomeKind, RecordOp};
+use keywright_protocol::wire::{ShadowedCredential, UpstreamError};
 use keywright_protocol::{ApiError, ErrorCode};
 use keywright_providers::Dialect;
 use metrics::Counter;
@@ -21,6 +22,8 @@ pub(crate) struct Call {
     pub(crate) intent: Arc<Intent>,
     begun: bool,
     ended: bool,
+    /// Own provider credentials that came along and are not used.
+    pub(crate) shadowed: Vec<ShadowedCredential>,
     /// What is seen of the answer.
     pub(crate) seen: Seen,
 }
@@ -32,6 +35,7 @@ pub(crate) struct Seen {
     pub(crate) upstream_request_id: Option<String>,
     pub(crate) first_byte_ms: Option<i64>,
     pub(crate) response_bytes: i64,
+    pub(crate) upstream_error: Option<UpstreamError>,
 }
 
 impl Call {
@@ -43,6 +47,7 @@ impl Call {
             intent: Arc::new(intent),
             begun: false,
             ended: false,
+            shadowed: Vec::new(),
             seen: Seen::default(),
         })
     }
@@ -94,6 +99,7 @@ impl Call {
             usage: reading.usage,
             upstream_request_id: self.seen.upstream_request_id.take(),
             response_id: reading.response_id,
+            notes: Notes::of(std::mem::take(&mut self.shadowed), self.seen.upstream_error.take()),
         });
         count(self.intent.dialect, kind);
         self.recorder.record(if self.begun {

@@ -6,6 +6,8 @@ use keywright_dial::{BadDestination, Destination, Reach};
 use keywright_providers::{Dialect, KeyHeader};
 use url::Url;
 
+use crate::models::Lists;
+
 /// Where calls for one provider go.
 #[derive(Debug)]
 pub struct Upstream {
@@ -55,6 +57,11 @@ impl Upstream {
         self
     }
 
+    /// Where its connections go.
+    pub fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
     pub(crate) fn speaks(&self, dialect: Dialect) -> bool {
         self.dialects.contains(&dialect)
     }
@@ -83,12 +90,19 @@ impl Upstream {
 #[derive(Debug, Default)]
 pub struct Catalog {
     upstreams: Vec<Arc<Upstream>>,
+    /// What they say that they have.
+    pub(crate) lists: Lists,
 }
 
 impl Catalog {
     /// A catalog of these; of two with one name the first counts.
     pub fn new(upstreams: Vec<Upstream>) -> Self {
-        Self { upstreams: upstreams.into_iter().map(Arc::new).collect() }
+        Self { upstreams: upstreams.into_iter().map(Arc::new).collect(), lists: Lists::default() }
+    }
+
+    /// All of them, in the order in which they are configured.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+        self.upstreams.iter()
     }
 
     pub(crate) fn named(&self, name: &str) -> Option<&Arc<Upstream>> {

@@ -14,6 +14,7 @@ mod conceal;
 pub mod fuzzing;
 mod json;
 mod meter;
+mod models;
 mod phase;
 mod pool;
 mod respond;
@@ -21,6 +22,7 @@ mod session;
 mod surface;
 mod traits;
 mod upload;
+mod upstream_error;
 mod usage;
 
 use std::cell::RefCell;
@@ -39,7 +41,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use keywright_dial::Dialler;
 use keywright_protocol::record::{Intent, OutcomeKind};
-use keywright_protocol::{ApiError, Clock, ErrorCode, RequestId};
+use keywright_protocol::{ApiError, Clock, ErrorCode, Principal, RequestId};
 use keywright_providers::{Dialect, Handling};
 use keywright_secret::Secret;
 
@@ -58,7 +60,8 @@ pub use upload::{BufferBudget, TwoLengths};
 use call::{COMMIT_TIME, Call};
 use conceal::{mask_headers, masked};
 use meter::Meter;
-use phase::authenticate::{Caller, authenticate};
+use models::Asked;
+use phase::authenticate::{Caller, Own, authenticate};
 use phase::credential::Credential;
 use phase::meter::{Relay, Watch, read};
 use phase::permit::Permit;
@@ -198,9 +201,19 @@ impl Gateway {
             upload::discard(body).await;
             return refuse(dialect, &ErrorCode::AuditUnavailable.into(), arrival.id);
         };
-        match self.admit(&mut call, surface, parts, body, caller).await {
+        let plain = caller.own.is_none() && parts.extensions.get::<TwoLengths>().is_none();
+        if let Some(asked) = Asked::of(&parts.method, surface).filter(|_| plain) {
+            upload::discard(body).await;
+            return self.answer_models(call, asked, &parts.uri, dialect, caller).await;
+        }
+        let Caller { principal, mut own, shadowed } = caller;
+        call.shadowed = shadowed;
+        match self.admit(&mut call, surface, parts, body, principal, &mut own).await {
             Ok(admitted) => self.send(call, admitted).await,
-            Err(error) => conclude(call, dialect, &error).await,
+            Err(error) => {
+                call.shadowed.extend(own.as_ref().map(Own::shadowed));
+                conclude(call, dialect, &error).await
+            }
         }
     }
 
@@ -211,7 +224,8 @@ impl Gateway {
         surface: Surface<'_>,
         parts: Parts,
         body: B,
-        caller: Caller,
+        principal: Arc<Principal>,
+        own: &mut Option<Own>,
     ) -> Result<Admitted, ApiError>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -230,7 +244,7 @@ impl Gateway {
         call.intent_mut().dialect = dialect.as_str();
         call.intent_mut().route = routed.route.label;
 
-        let permit = match permit::grant(&settings.limits, caller.principal) {
+        let permit = match permit::grant(&settings.limits, principal) {
             Ok(permit) => permit,
             Err(error) => {
                 upload::discard(body).await;
@@ -251,16 +265,11 @@ impl Gateway {
         call.intent_mut().model = asked.model.clone();
         call.intent_mut().stream = asked.stream;
 
-        let upstream = routed.upstream(&settings.catalog, asked.model.as_deref(), caller.own.is_some())?;
+        let upstream = routed.upstream(&settings.catalog, asked.model.as_deref(), own.is_some())?;
         call.intent_mut().provider = Some(upstream.name.clone());
 
-        let credential = credential::choose(
-            self.credentials.as_ref(),
-            settings.allow_byok,
-            &permit,
-            &upstream,
-            caller.own,
-        )?;
+        let credential =
+            credential::choose(self.credentials.as_ref(), settings.allow_byok, &permit, &upstream, own)?;
         call.intent_mut().credential = Some(credential.kind());
         call.intent_mut().credential_hint = Some(credential.hint());
         self.refuse_foreign_objects(&permit, &credential, &routed, &asked).await?;
@@ -424,6 +433,7 @@ impl Gateway {
         if head.headers.contains_key(CONTENT_LENGTH) {
             head.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
+        call.seen.upstream_error = upstream_error::read(&body);
         call.pass(body.len());
         let committed = call.end(OutcomeKind::UpstreamError, None, meter::Reading::default());
         // An error goes out whether it could be recorded or not: nothing was given away.

@@ -37,7 +37,13 @@ impl<'p> Surface<'p> {
             Dialect::from_name(provider).or_else(|| Some(keywright_providers::provider(provider)?.dialect))
         });
         named.unwrap_or_else(|| {
-            if self.rest.starts_with("/v1/messages") || headers.contains_key("anthropic-version") {
+            // The shared list of models has no other mark than where the vendors' clients put their key.
+            let key_of_anthropic =
+                || self.rest.starts_with("/v1/models") && headers.contains_key("x-api-key");
+            if self.rest.starts_with("/v1/messages")
+                || headers.contains_key("anthropic-version")
+                || !self.is_gemini_path() && key_of_anthropic()
+            {
                 Dialect::Anthropic
             } else if self.is_gemini_path()
                 || headers.contains_key("x-goog-api-key")

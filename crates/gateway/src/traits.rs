@@ -79,7 +79,8 @@ impl CentralKey {
         &self.secret
     }
 
-    pub(crate) fn hint(&self) -> &str {
+    /// What may be shown of it.
+    pub fn hint(&self) -> &str {
         &self.hint
     }
 }

@@ -84,6 +84,11 @@ pub(crate) struct Upload {
 }
 
 impl Upload {
+    /// Nothing.
+    pub(crate) fn empty(budget: &BufferBudget) -> Self {
+        Self { frames: VecDeque::new(), block: BytesMut::new(), left: 0, share: budget.share() }
+    }
+
     /// Takes in `body`, of at most `limit` bytes, and hands each piece to `read` as it comes.
     pub(crate) async fn take_in<B: Body<Data = Bytes> + Unpin>(
         headers: &HeaderMap,
@@ -114,8 +119,7 @@ impl Upload {
         budget: &BufferBudget,
         mut read: impl FnMut(&[u8]),
     ) -> Result<Self, ApiError> {
-        let mut upload =
-            Self { frames: VecDeque::new(), block: BytesMut::new(), left: 0, share: budget.share() };
+        let mut upload = Self::empty(budget);
         while let Some(frame) = tokio::time::timeout(STALL, body.frame()).await.map_err(|_| stalled())? {
             let Ok(data) = frame.map_err(|_| broken_off())?.into_data() else { continue };
             if upload.left + data.len() as u64 > limit as u64 {

@@ -6,6 +6,7 @@
 
 mod account;
 mod cache;
+mod card;
 mod child;
 mod claim;
 mod failure;

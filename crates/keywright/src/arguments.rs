@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use keywright_credentials::ProfileName;
 use keywright_secret::Secret;
 
-use crate::commands::{admin, completions, man, run, serve, tokens, usage};
+use crate::commands::{admin, completions, man, run, serve, tokens, usage, why};
 
 /// The credential plane for AI coding agents.
 ///
@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
 }
 
 /// Flags of every command.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// The server to use, instead of KEYWRIGHT_SERVER or the profile's
@@ -56,11 +56,17 @@ pub(crate) enum Command {
     Status,
     /// Show whose credential this is and what it may do
     Whoami,
-    /// Make, list and delete API keys
+    /// Make, list, rotate and delete API keys
     #[command(subcommand)]
     Tokens(tokens::TokensCommand),
+    /// Show the models of the providers behind the server
+    Models,
     /// Show tokens used by model, or the calls one by one
     Usage(usage::UsageArgs),
+    /// Explain one call: who, with which credential, what came of it and what would mend it
+    Why(why::WhyArgs),
+    /// Check files, server, clock, token, providers and agents, and say what mends what is wrong
+    Doctor,
     /// Administer a server
     #[command(subcommand)]
     Admin(admin::AdminCommand),

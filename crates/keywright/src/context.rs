@@ -223,7 +223,8 @@ impl Context {
     }
 }
 
-fn choose_profile(
+/// The profile that counts.
+pub(crate) fn choose_profile(
     flag: Option<ProfileName>,
     environment: &Environment,
     settings: &Settings,

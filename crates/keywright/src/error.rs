@@ -74,6 +74,11 @@ impl CommandError {
         self
     }
 
+    /// Whether it has that code.
+    pub(crate) fn is(&self, code: ErrorCode) -> bool {
+        self.failure.error.code == code.as_str()
+    }
+
     /// The code of the process.
     pub(crate) fn exit(&self) -> u8 {
         self.exit

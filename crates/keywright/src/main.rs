@@ -8,6 +8,7 @@ mod calls;
 mod commands;
 mod context;
 mod error;
+mod input;
 mod local;
 mod output;
 mod reference;

@@ -172,6 +172,20 @@ impl ErrorCode {
                  A program that makes a key at each start had better delete it at its end, or leave the name \
                  out on the command line, which then makes one up."
             }
+            Self::InvalidOverlap => {
+                "Over HTTP it is a whole number of seconds, not a text and without a fraction; on the command line \
+                 a duration, such as `90s`, `1h` or `7d`. Seven days are the most: whoever needs longer makes a \
+                 second key, with a name of its own."
+            }
+            Self::KeyAlreadyRotated => {
+                "The old key works until its overlap is over, so that programs can move to the new one; what is \
+                 to be changed, or rotated again, is the new one. `keywright tokens view` shows which that is. An \
+                 old key that should end sooner is deleted with `keywright tokens rm`."
+            }
+            Self::RotationInProgress => {
+                "At most two keys of one purpose are good at a time. If the programs have moved already, delete \
+                 the oldest key; if a key has leaked, rotate without an overlap, which ends all older ones at once."
+            }
             Self::InvalidScope => {
                 "Scopes are written with a colon, such as `models:use`. A newer server may know more of them than \
                  this one."
@@ -239,6 +253,12 @@ impl ErrorCode {
             Self::LoopDetected => {
                 "The address of a provider leads back to this server, perhaps over another gateway. A server \
                  cannot be its own provider; two servers in a row are fine."
+            }
+            Self::ModelsUnavailable => {
+                "The list is asked for with the server's own keys, so that what a caller sends makes no \
+                 difference. Where some providers answer and others do not, there is a list all the same, and \
+                 `incomplete` (or the header `x-keywright-incomplete`) names the others. Calls for a model that \
+                 you know by name may still work."
             }
             Self::Internal => {
                 "The message says nothing on purpose: the reason may quote what others must not see. The operator \

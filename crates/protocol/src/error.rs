@@ -209,7 +209,21 @@ errors! {
     NameTaken "NAME_TAKEN" 409 User
         "An active key of that name exists."
         "Choose another name, or delete the other key with `keywright tokens rm NAME`.";
-    /// A scope that does not exist was asked for.
+    /// The overlap of a rotation is not a whole number of seconds from 0 to 7 days.
+    InvalidOverlap "INVALID_OVERLAP" 400 User
+        "`overlapSeconds` must be a whole number from 0 to 604800."
+        "Correct it, or leave it out so that the old key ends at once.";
+    /// The key was rotated before; it lives on beside its successor until the overlap is over, and is
+    /// itself no longer changed.
+    KeyAlreadyRotated "KEY_ALREADY_ROTATED" 409 User
+        "Another key has taken the place of that one."
+        "Use the id in `details.replacedBy`.";
+    /// A key is to be rotated with an overlap while the one whose place it took still lives: three would be
+    /// good at once.
+    RotationInProgress "ROTATION_IN_PROGRESS" 409 User
+        "The overlap of the last rotation is not over."
+        "Wait for `details.retryInSeconds` seconds, delete the key in `details.replaces`, or rotate without an overlap, which ends both.";
+    /// A scope that does not exist was asked for, or one that a key cannot be given any more.
     InvalidScope "INVALID_SCOPE" 400 User
         "There is no such scope."
         "Choose from `details.validScopes`.";
@@ -274,6 +288,11 @@ errors! {
     LoopDetected "LOOP_DETECTED" 508 User
         "The request has come back to this gateway."
         "The operator should correct the provider's `base_url`.";
+    /// None of the providers gave a list of its models: they are out of reach, refuse the server's key or
+    /// answer something else.
+    ModelsUnavailable "MODELS_UNAVAILABLE" 502 Unreachable
+        "No provider gave a list of its models."
+        "Try again shortly; if it stays, the operator should check `base_url` and key of the providers in `details.providers`.";
     /// A defect; the log has the reason under the request id.
     Internal "INTERNAL" 500 Defect
         "Something went wrong in Keywright."

@@ -10,18 +10,22 @@ mod id;
 mod lifetime;
 #[cfg(feature = "openapi")]
 mod openapi;
+mod overlap;
 mod page;
 mod principal;
 pub mod record;
 pub mod routes;
 mod scope;
 mod timestamp;
+mod verdict;
 pub mod wire;
 
 pub use error::{ApiError, ErrorCode, Exit};
 pub use id::{BadId, KeyId, OrganizationId, RequestId, UserId};
 pub use lifetime::{BadLifetime, Lifetime};
+pub use overlap::{BadOverlap, Overlap};
 pub use page::{BadCursor, Cursor};
 pub use principal::{Liveness, Principal, Tombstone};
 pub use scope::{Scope, Scopes, UnknownScope};
 pub use timestamp::{Clock, SystemClock, Timestamp};
+pub use verdict::verdict;

@@ -38,7 +38,7 @@ impl FromStr for Lifetime {
 }
 
 /// Reads `1d12h30m`: numbers, each with a unit of `d`, `h`, `m` or `s`, from large to small, each once.
-fn parse_duration(text: &str) -> Result<i64, BadLifetime> {
+pub(crate) fn parse_duration(text: &str) -> Result<i64, BadLifetime> {
     const UNITS: [(char, i64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
     let mut units = UNITS.iter();
     let mut total: i64 = 0;

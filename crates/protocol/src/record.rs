@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::wire::TokenUsage;
+use crate::wire::{ShadowedCredential, TokenUsage, UpstreamError};
 use crate::{ErrorCode, KeyId, OrganizationId, RequestId, Timestamp, UserId};
 
 /// What is known of a call before it is sent on.
@@ -69,6 +69,25 @@ pub struct Outcome {
     /// The id of the object that the upstream made (`resp_...`), at most 128 characters; it decides
     /// who may refer to it later.
     pub response_id: Option<String>,
+    /// What explains it beyond its numbers; absent where there is nothing to explain.
+    pub notes: Option<Box<Notes>>,
+}
+
+/// What explains a call beyond its numbers: kept for the few calls that have any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// Own provider credentials that came along and were not used.
+    pub shadowed: Vec<ShadowedCredential>,
+    /// How the upstream names its error. Never its message, which can quote the prompt.
+    pub upstream_error: Option<UpstreamError>,
+}
+
+impl Notes {
+    /// Those notes; `None` when there is nothing in them.
+    pub fn of(shadowed: Vec<ShadowedCredential>, upstream_error: Option<UpstreamError>) -> Option<Box<Self>> {
+        let empty = shadowed.is_empty() && upstream_error.is_none();
+        (!empty).then(|| Box::new(Self { shadowed, upstream_error }))
+    }
 }
 
 /// In one word, how a call ended.

@@ -24,7 +24,7 @@ pub enum Scope {
     SkillsRead = 1 << 7,
     /// `integrations:manage`
     IntegrationsManage = 1 << 8,
-    /// `api-keys:manage`: create, list and delete the organization's API keys.
+    /// `api-keys:manage`: create, list, change, rotate and delete the organization's API keys.
     ApiKeysManage = 1 << 9,
     /// `projects:read`
     ProjectsRead = 1 << 10,

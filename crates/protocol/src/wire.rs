@@ -1,9 +1,20 @@
 //! The bodies of the JSON API. Fields are camelCase; a secret appears only where it is issued.
 
+mod explain;
+mod key_changes;
+mod models;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use explain::{
+    KeyCard, LastCall, ProviderState, ProviderStates, RequestDetail, ShadowedCredential, UpstreamError,
+    Verdict,
+};
+pub use key_changes::{ReplacedKey, RotateKey, RotatedKey, UpdateKey};
+pub use models::{ListedModel, Models};
 
 #[cfg(feature = "openapi")]
 use crate::Scope;
@@ -167,7 +178,7 @@ pub struct CreateKey {
     pub lifetime_seconds: Option<Value>,
 }
 
-/// An API key. `raw` is there in the answer to its creation and never again.
+/// An API key. `raw` is there in the answer that makes it and never again.
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
@@ -193,6 +204,12 @@ pub struct ApiKey {
     pub last_used_at: Option<Timestamp>,
     /// Whose it is.
     pub user_id: UserId,
+    /// The key that took its place; it lives on until `expiresAt` and does not count any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaced_by: Option<KeyId>,
+    /// The key whose place it took, as long as that one lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<KeyId>,
 }
 
 /// The organization's API keys, newest first.
@@ -236,6 +253,9 @@ pub struct InstanceProof {
     pub proof: String,
     /// The version of the server.
     pub version: String,
+    /// The time by the server's clock; absent from servers that did not tell it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<Timestamp>,
 }
 
 /// One call through the gateway, as it is shown. Content is never part of it.

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use crate::api::{Api, router};
+use crate::api::{Api, ProviderChecks, router};
 use crate::boot::{
     ClaimNotice, StartError, check_master_key, claim_file, database, dialler, first_claim, gateway_settings,
     instance_secret, listen, unusable, upstreams,
@@ -84,6 +84,7 @@ impl Server {
             store: Arc::clone(&store),
             records: reader.clone(),
             clock: Arc::clone(&clock),
+            providers: ProviderChecks::new(&upstreams, dialler.clone()),
             temporary: config.auth.temporary,
             instance,
             claim_file: claim_file(config),

@@ -3,7 +3,7 @@
 use keywright_protocol::{KeyId, OrganizationId, Scopes, Timestamp, UserId};
 use sqlx::FromRow;
 
-use crate::engine::{Value, transaction, values};
+use crate::engine::{Transaction, Value, transaction, values};
 use crate::statement::statements;
 use crate::tokens::{NewToken, read_id, take_turn};
 use crate::{Store, StoreError};
@@ -19,6 +19,8 @@ pub enum KeyInsertion {
     TooMany,
     /// The token of whoever asked has been revoked meanwhile.
     CreatorRevoked,
+    /// Whoever asked has meanwhile lost some of the scopes that the key was to have.
+    CreatorNarrowed,
 }
 
 /// An API key as it is listed.
@@ -42,11 +44,15 @@ pub struct KeyRow {
     pub last_used_at: Option<Timestamp>,
     /// Whose it is.
     pub user: UserId,
+    /// The key that took its place; this one lives on for a while.
+    pub replaced_by: Option<KeyId>,
+    /// The key whose place it took, as long as that one lives.
+    pub replaces: Option<KeyId>,
 }
 
 impl Store {
     /// Stores an API key unless the organization has `most` active ones already: exact however many
-    /// ask at once, on however many servers. It acts as an administrator if its creator does: of an
+    /// ask at once, on however many servers. A key whose place another took does not count. It acts as an administrator if its creator does: of an
     /// administrator's account, what was planted before the claim makes nothing that administers.
     ///
     /// # Errors
@@ -61,11 +67,13 @@ impl Store {
         transaction!(self, |open| {
             take_turn(open, key.organization).await?;
             let creator: Option<(String,)> = open.first(CREATOR_ALIVE, values![&creator_id]).await?;
-            let named: Option<(String,)> =
-                open.first(NAMED, values![&organization, &key.name, key.created_at]).await?;
+            let named = name_is_taken(open, &organization, &key.name, key.created_at, None).await?;
+            let creator = creator.map(|(scopes,)| Scopes::from_stored(&scopes));
             if creator.is_none() {
                 KeyInsertion::CreatorRevoked
-            } else if named.is_some() {
+            } else if creator.is_some_and(|scopes| !scopes.covers(key.scopes)) {
+                KeyInsertion::CreatorNarrowed
+            } else if named {
                 KeyInsertion::NameTaken
             } else if key.insert(open, INSERT_UNDER_CAP, &[Value::Integer(most)]).await? == 1 {
                 open.execute(INHERIT, values![&key.id.to_string(), &creator_id]).await?;
@@ -88,6 +96,34 @@ impl Store {
         let rows: Vec<StoredKey> = self.all(ACTIVE, values![&organization.to_string(), now]).await?;
         rows.into_iter().map(StoredKey::read).collect()
     }
+
+    /// One active API key of an organization.
+    ///
+    /// # Errors
+    /// When the database does not answer, or the row was tampered with.
+    pub async fn active_key(
+        &self,
+        organization: OrganizationId,
+        key: KeyId,
+        now: Timestamp,
+    ) -> Result<Option<KeyRow>, StoreError> {
+        let (organization, key) = (organization.to_string(), key.to_string());
+        let row: Option<StoredKey> = self.first(ACTIVE_ONE, values![&organization, now, &key]).await?;
+        row.map(StoredKey::read).transpose()
+    }
+}
+
+/// Whether an active key has that name, other than `but` and the one that `but` took the place of.
+pub(crate) async fn name_is_taken(
+    open: &mut Transaction,
+    organization: &str,
+    name: &str,
+    now: Timestamp,
+    but: Option<KeyId>,
+) -> Result<bool, StoreError> {
+    let but = but.map(|key| key.to_string()).unwrap_or_default();
+    let named: Option<(String,)> = open.first(NAMED, values![organization, name, now, &but]).await?;
+    Ok(named.is_some())
 }
 
 #[derive(FromRow)]
@@ -101,6 +137,8 @@ struct StoredKey {
     account_expires_at: Option<i64>,
     last_used_at: Option<i64>,
     user_id: String,
+    replaced_by: Option<String>,
+    replaces: Option<String>,
 }
 
 impl StoredKey {
@@ -115,14 +153,33 @@ impl StoredKey {
             account_expires_at: self.account_expires_at.map(Timestamp),
             last_used_at: self.last_used_at.map(Timestamp),
             user: read_id(&self.user_id, "tokens.user_id")?,
+            replaced_by: self.replaced_by.map(|id| read_id(&id, "tokens.replaced_by")).transpose()?,
+            replaces: self.replaces.map(|id| read_id(&id, "tokens.id")).transpose()?,
         })
     }
 }
 
+/// The columns of a key that is listed, and which keys those are. `$1` is the organization, `$2` now.
+macro_rules! active {
+    ($rest:literal) => {
+        concat!(
+            "SELECT t.id, t.hint, t.name, t.scopes, t.created_at, t.expires_at, \
+             u.expires_at AS account_expires_at, t.last_used_at, t.user_id, t.replaced_by, \
+             (SELECT MAX(o.id) FROM tokens o WHERE o.replaced_by = t.id AND o.revoked_at IS NULL \
+             AND (o.expires_at IS NULL OR o.expires_at > $2)) AS replaces \
+             FROM tokens t JOIN users u ON u.id = t.user_id \
+             WHERE t.organization_id = $1 AND t.kind = 'sk' AND t.revoked_at IS NULL \
+             AND (t.expires_at IS NULL OR t.expires_at > $2) ",
+            $rest
+        )
+    };
+}
+
 statements! {
-    CREATOR_ALIVE = "SELECT id FROM tokens WHERE id = $1 AND revoked_at IS NULL";
+    CREATOR_ALIVE = "SELECT scopes FROM tokens WHERE id = $1 AND revoked_at IS NULL";
     NAMED = "SELECT id FROM tokens WHERE organization_id = $1 AND kind = 'sk' AND name = $2 \
-             AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3) LIMIT 1";
+             AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3) \
+             AND id <> $4 AND (replaced_by IS NULL OR replaced_by <> $4) LIMIT 1";
     /// The empty half of the union gives the placeholders their types.
     INSERT_UNDER_CAP = "INSERT INTO tokens (id, hash, kind, hint, user_id, organization_id, parent_id, \
                         name, scopes, created_at, expires_at) \
@@ -130,12 +187,10 @@ statements! {
                         created_at, expires_at FROM tokens WHERE FALSE UNION ALL \
                         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 WHERE \
                         (SELECT COUNT(*) FROM tokens WHERE organization_id = $6 AND kind = 'sk' \
-                        AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $10)) < $12";
+                        AND revoked_at IS NULL AND replaced_by IS NULL \
+                        AND (expires_at IS NULL OR expires_at > $10)) < $12";
     INHERIT = "UPDATE tokens SET administrator = TRUE WHERE id = $1 AND EXISTS \
                (SELECT 1 FROM tokens WHERE id = $2 AND administrator)";
-    ACTIVE = "SELECT t.id, t.hint, t.name, t.scopes, t.created_at, t.expires_at, \
-              u.expires_at AS account_expires_at, t.last_used_at, t.user_id \
-              FROM tokens t JOIN users u ON u.id = t.user_id \
-              WHERE t.organization_id = $1 AND t.kind = 'sk' AND t.revoked_at IS NULL \
-              AND (t.expires_at IS NULL OR t.expires_at > $2) ORDER BY t.id DESC";
+    ACTIVE = active!("ORDER BY t.id DESC");
+    ACTIVE_ONE = active!("AND t.id = $3");
 }

@@ -5,11 +5,13 @@
 //! token, only hashes of tokens.
 
 mod accounts;
+mod cards;
 mod claims;
 mod database;
 mod engine;
 mod error;
 mod generation;
+mod key_changes;
 mod keys;
 mod master_key;
 mod migration;
@@ -26,12 +28,15 @@ pub use accounts::{NewTemporaryAccount, Provisioned};
 pub use claims::{ClaimOutcome, ClaimRules, Claimant};
 pub use database::{Database, PATIENCE, Store};
 pub use error::StoreError;
+pub use key_changes::{
+    CallerFacts, KeyChange, KeyFacts, KeyUpdate, Rotated, RotationTerms, Successor, TargetKey,
+};
 pub use keys::{KeyInsertion, KeyRow};
 pub use master_key::MasterKeyMark;
 pub use mints::MintLimits;
 pub use records::{
-    LocalRecords, OutcomeFilter, RecordsFailure, RecordsReader, RecordsWriter, RefusalCount, RequestFilter,
-    SLOTS, Slot, UnknownOutcome,
+    LocalRecords, OutcomeFilter, RecordedCall, RecordsFailure, RecordsReader, RecordsWriter, RefusalCount,
+    RequestFilter, SLOTS, Slot, UnknownOutcome,
 };
 pub use sweep::{SweepRules, Swept};
 pub use tokens::{ChildInsertion, NewToken, RevokedToken, TokenRow};

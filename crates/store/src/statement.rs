@@ -16,8 +16,10 @@ pub(crate) use statements;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) const IDENTITY: &[&[&str]] = &[
     crate::accounts::STATEMENTS,
+    crate::cards::STATEMENTS,
     crate::claims::STATEMENTS,
     crate::generation::STATEMENTS,
+    crate::key_changes::STATEMENTS,
     crate::keys::STATEMENTS,
     crate::master_key::STATEMENTS,
     crate::mints::STATEMENTS,

@@ -14,11 +14,11 @@ use crate::{Store, StoreError};
 pub struct SweepRules {
     /// Temporary accounts and child tokens that ended, by themselves or not, at or before this.
     pub ended_before: Timestamp,
-    /// API keys that were revoked at or before this.
+    /// API keys that were revoked, or whose overlap with a successor ended, at or before this.
     pub revoked_before: Timestamp,
     /// Notes for the hourly limits that were made at or before this.
     pub notes_before: Timestamp,
-    /// At most so many accounts, so many keys, and twice so many child tokens.
+    /// At most so many accounts, and twice so many keys and child tokens.
     pub at_most: i64,
 }
 
@@ -72,6 +72,7 @@ async fn delete_tokens(
         (DELETE_ENDED_CHILDREN, rules.ended_before),
         (DELETE_REVOKED_CHILDREN, rules.ended_before),
         (DELETE_REVOKED_KEYS, rules.revoked_before),
+        (DELETE_REPLACED_KEYS, rules.revoked_before),
     ] {
         let batch: Vec<(Vec<u8>,)> = open.all(sql, values![before, rules.at_most]).await?;
         more |= batch.len() as i64 == rules.at_most;
@@ -105,6 +106,10 @@ statements! {
                            WHERE kind = 'sk' AND revoked_at <= $1 AND NOT EXISTS \
                            (SELECT 1 FROM tokens AS child WHERE child.parent_id = gone.id) \
                            ORDER BY revoked_at LIMIT $2) RETURNING hash";
+    DELETE_REPLACED_KEYS = "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens AS gone \
+                            WHERE replaced_by IS NOT NULL AND expires_at <= $1 AND NOT EXISTS \
+                            (SELECT 1 FROM tokens AS child WHERE child.parent_id = gone.id) \
+                            ORDER BY expires_at LIMIT $2) RETURNING hash";
     /// The outer condition is asked again once the row is locked: somebody may have claimed the account.
     END_ACCOUNTS = "UPDATE users SET status = 'deleted' WHERE id IN (SELECT id FROM users \
                     WHERE kind = 'temporary' AND expires_at <= $1 ORDER BY expires_at LIMIT $2) \

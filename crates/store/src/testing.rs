@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use keywright_protocol::KeyId;
+use keywright_protocol::{KeyId, OrganizationId, UserId};
 use keywright_secret::Secret;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection};
 
 use crate::database::{Pools, RECORDS_FILE};
+use crate::engine::Value;
 use crate::{Database, Store};
 
 pub use bulk::{fill_records, fill_tokens};
@@ -41,6 +42,23 @@ impl Scene {
                 Some(Arc::new(Store::open(&self.database).await.expect("a second server opens")))
             }
         }
+    }
+
+    /// Gives a user that role in each of its organizations.
+    pub async fn set_role(&self, user: UserId, role: &str) {
+        self.change(SET_ROLE, &[&user.to_string(), role]).await;
+    }
+
+    /// Lets a token act in another organization, as if its user were a member there.
+    pub async fn move_token(&self, token: KeyId, organization: OrganizationId) {
+        self.change(MOVE_TOKEN, &[&token.to_string(), &organization.to_string()]).await;
+    }
+
+    async fn change(&self, sql: &'static str, values: &[&str]) {
+        let values: Vec<Value<'_>> = values.iter().map(|value| Value::Text(value)).collect();
+        let mut open = self.store.begin().await.expect("a transaction");
+        open.execute(sql, &values).await.expect("a change");
+        open.commit().await.expect("a commit");
     }
 
     /// The folder of the files, on SQLite.
@@ -180,6 +198,8 @@ async fn command(server: &PgConnectOptions, sql: String) {
     connection.close().await.expect("PostgreSQL lets go");
 }
 
+const SET_ROLE: &str = "UPDATE memberships SET role = $2 WHERE user_id = $1";
+const MOVE_TOKEN: &str = "UPDATE tokens SET organization_id = $2 WHERE id = $1";
 const COUNTED_REFUSALS: &str = "SELECT COALESCE(SUM(count), 0) FROM refusals WHERE code = $1";
 
 const NEWER: &str = "INSERT INTO _sqlx_migrations \

@@ -55,7 +55,7 @@ pub struct TokenRow {
     pub temporary: bool,
     /// Whether the user is an administrator and the token acts as one.
     pub administrator: bool,
-    /// When it ends by itself or with its account, whichever comes first.
+    /// When it ends by itself, with its parent or with its account, whichever comes first.
     pub expires_at: Option<Timestamp>,
     /// Whether it, its parent or its user was ended before that.
     pub revoked: bool,
@@ -116,8 +116,8 @@ impl Store {
         })
     }
 
-    /// Ends a token of the organization and its children. What was ended; empty when there is no such
-    /// token or it is dead already.
+    /// Ends a token of the organization and its children, and the key that it took the place of, if that
+    /// still lives. What was ended; empty when there is no such token or it is dead already.
     ///
     /// # Errors
     /// When the database does not answer. Whether the tokens live is unknown then.
@@ -131,14 +131,13 @@ impl Store {
         transaction!(self, |open| {
             take_turn(open, organization).await?;
             let alive = open.first::<(String,)>(FIND_REVOCABLE, values![&id, &organization_id]).await?;
-            let mut revoked = Vec::new();
             if alive.is_some() {
-                let rows: Vec<(String, Vec<u8>)> =
-                    open.all(REVOKE, values![&id, &organization_id, at]).await?;
-                revoked = rows.into_iter().map(read_revoked).collect::<Result<_, _>>()?;
+                let revoked = revoke(open, organization, token, at).await?;
                 count_up(open).await?;
+                revoked
+            } else {
+                Vec::new()
             }
-            revoked
         })
     }
 
@@ -203,6 +202,18 @@ pub(crate) async fn take_turn(
     open.execute(TAKE_TURN, values![&organization.to_string()]).await.map(drop)
 }
 
+/// Ends a token, its children, and the key that it took the place of with that one's.
+pub(crate) async fn revoke(
+    open: &mut Transaction,
+    organization: OrganizationId,
+    token: KeyId,
+    at: Timestamp,
+) -> Result<Vec<RevokedToken>, StoreError> {
+    let (organization, id) = (organization.to_string(), token.to_string());
+    let rows: Vec<(String, Vec<u8>)> = open.all(REVOKE, values![&id, &organization, at]).await?;
+    rows.into_iter().map(read_revoked).collect()
+}
+
 /// Reads a stored hash.
 pub(crate) fn read_hash(bytes: &[u8]) -> Result<TokenHash, StoreError> {
     TokenHash::from_bytes(bytes).ok_or(StoreError::Unreadable { column: "tokens.hash" })
@@ -228,6 +239,8 @@ struct StoredToken {
     expires_at: Option<i64>,
     revoked_at: Option<i64>,
     parent_revoked_at: Option<i64>,
+    parent_expires_at: Option<i64>,
+    parent_scopes: Option<String>,
     user_kind: String,
     user_status: String,
     administrator: bool,
@@ -237,17 +250,20 @@ struct StoredToken {
 
 impl StoredToken {
     fn read(self) -> Result<TokenRow, StoreError> {
-        let ends = [self.expires_at, self.user_expires_at].into_iter().flatten().min();
+        // A child has no more than its parent has now, which may be less than it had.
+        let ends = [self.expires_at, self.parent_expires_at, self.user_expires_at].into_iter().flatten();
+        let own = Scopes::from_stored(&self.scopes);
+        let scopes = self.parent_scopes.map_or(own, |parents| own.and(Scopes::from_stored(&parents)));
         Ok(TokenRow {
             id: read_id(&self.id, "tokens.id")?,
             kind: TokenKind::from_name(&self.kind).ok_or(StoreError::Unreadable { column: "tokens.kind" })?,
             parent: self.parent_id.map(|id| read_id(&id, "tokens.parent_id")).transpose()?,
             user: read_id(&self.user_id, "tokens.user_id")?,
             organization: read_id(&self.organization_id, "tokens.organization_id")?,
-            scopes: Scopes::from_stored(&self.scopes),
+            scopes,
             temporary: self.user_kind == "temporary" && self.user_expires_at.is_some(),
             administrator: self.administrator && self.user_administrator,
-            expires_at: ends.map(Timestamp),
+            expires_at: ends.min().map(Timestamp),
             revoked: self.revoked_at.is_some()
                 || self.parent_revoked_at.is_some()
                 || self.user_status != "active",
@@ -259,8 +275,8 @@ const USES_AT_ONCE: usize = 500;
 
 statements! {
     FIND = "SELECT t.id, t.kind, t.parent_id, t.user_id, t.organization_id, t.scopes, t.expires_at, \
-            t.revoked_at, t.administrator, p.revoked_at AS parent_revoked_at, u.kind AS user_kind, \
-            u.status AS user_status, u.administrator AS user_administrator, \
+            t.revoked_at, t.administrator, p.revoked_at AS parent_revoked_at, \
+            p.expires_at AS parent_expires_at, p.scopes AS parent_scopes, u.kind AS user_kind, u.status AS user_status, u.administrator AS user_administrator, \
             u.expires_at AS user_expires_at \
             FROM tokens t JOIN users u ON u.id = t.user_id LEFT JOIN tokens p ON p.id = t.parent_id \
             WHERE t.hash = $1";
@@ -279,7 +295,8 @@ statements! {
                         AND expires_at > $2 ORDER BY expires_at LIMIT 1";
     TAKE_TURN = "UPDATE organizations SET seq = seq + 1 WHERE id = $1";
     FIND_REVOCABLE = "SELECT id FROM tokens WHERE id = $1 AND organization_id = $2 AND revoked_at IS NULL";
-    REVOKE = "UPDATE tokens SET revoked_at = $3 WHERE (id = $1 OR parent_id = $1) AND organization_id = $2 \
+    REVOKE = "UPDATE tokens SET revoked_at = $3 WHERE (id = $1 OR parent_id = $1 OR replaced_by = $1 \
+              OR parent_id IN (SELECT id FROM tokens WHERE replaced_by = $1)) AND organization_id = $2 \
               AND revoked_at IS NULL RETURNING id, hash";
     NOTE_USED = "UPDATE tokens SET last_used_at = $2 WHERE id = $1 \
                  AND (last_used_at IS NULL OR last_used_at < $2)";

@@ -11,6 +11,7 @@ mod conceal;
 mod no_proxy;
 mod settings;
 mod variables;
+mod version;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ pub use agent::Agent;
 pub use conceal::conceal_process;
 pub use settings::SettingsFile;
 pub use variables::Removal;
+pub use version::{NoVersion, find_program, version};
 
 use crate::Environment;
 use settings::Findings;

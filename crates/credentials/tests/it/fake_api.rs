@@ -83,7 +83,8 @@ fn answer(
             let challenge = request.uri().query().unwrap().strip_prefix("challenge=").unwrap();
             let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
             mac.update(format!("keywright-instance\n{challenge}\n{address}").as_bytes());
-            let proof = InstanceProof { proof: hex(&mac.finalize().into_bytes()), version: "0".into() };
+            let proof =
+                InstanceProof { proof: hex(&mac.finalize().into_bytes()), version: "0".into(), now: None };
             json(200, &Success::new(proof))
         }
         path => panic!("unexpected {path}"),

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderValue};
+use keywright_protocol::record::CredentialKind;
+use keywright_protocol::wire::ShadowedCredential;
 use keywright_protocol::{ApiError, ErrorCode, Principal};
 use keywright_providers::{KeyHeader, PLATFORM_HEADERS};
 use keywright_secret::{PlatformToken, Secret, TokenKind, Vendor, looks_like_ours};
@@ -19,6 +21,8 @@ use crate::traits::{Principals, Verification};
 pub(crate) struct Caller {
     pub(crate) principal: Arc<Principal>,
     pub(crate) own: Option<Own>,
+    /// Further own credentials, which do not count.
+    pub(crate) shadowed: Vec<ShadowedCredential>,
 }
 
 /// A caller's own provider credential.
@@ -30,18 +34,29 @@ pub(crate) struct Own {
     pub(crate) value: HeaderValue,
 }
 
+impl Own {
+    /// What may be said of it when it is not used.
+    pub(crate) fn shadowed(&self) -> ShadowedCredential {
+        ShadowedCredential {
+            kind: CredentialKind::Byok.as_str().to_owned(),
+            place: self.carrier.name().to_owned(),
+            hint: self.secret.hint(),
+        }
+    }
+}
+
 /// Proves who is calling.
 pub(crate) async fn authenticate(
     principals: &dyn Principals,
     headers: &HeaderMap,
     query_key: Option<&str>,
 ) -> Result<Caller, ApiError> {
-    let Presented { token, own } = read(headers, query_key)?;
+    let Presented { token, own, shadowed } = read(headers, query_key)?;
     let verified = match principals.verify(&token) {
         Verification::Known(verified) => verified,
         Verification::Pending(reading) => reading.await,
     };
-    Ok(Caller { principal: verified?, own })
+    Ok(Caller { principal: verified?, own, shadowed })
 }
 
 /// The platform token in a request that is not for a model: the same slots, and nothing beside it.
@@ -56,6 +71,7 @@ pub fn platform_token(headers: &HeaderMap) -> Result<PlatformToken, ApiError> {
 struct Presented {
     token: PlatformToken,
     own: Option<Own>,
+    shadowed: Vec<ShadowedCredential>,
 }
 
 /// Reads the slots. `query_key` is the value of `?key=` where the path allows it.
@@ -83,7 +99,7 @@ fn read(headers: &HeaderMap, query_key: Option<&str>) -> Result<Presented, ApiEr
         found.either(text, KeyHeader::XGoogApiKey, &value)?;
     }
     match (found.token, found.own) {
-        (Some(token), own) => Ok(Presented { token, own }),
+        (Some(token), own) => Ok(Presented { token, own, shadowed: found.shadowed }),
         (None, Some(own)) => Err(wrong_kind(own.secret.expose())),
         (None, None) => Err(ErrorCode::KeyMissing.into()),
     }
@@ -93,6 +109,7 @@ fn read(headers: &HeaderMap, query_key: Option<&str>) -> Result<Presented, ApiEr
 struct Found {
     token: Option<PlatformToken>,
     own: Option<Own>,
+    shadowed: Vec<ShadowedCredential>,
 }
 
 impl Found {
@@ -113,10 +130,14 @@ impl Found {
         if looks_like_ours(text) {
             return self.token(text);
         }
-        if self.own.is_none() {
-            let mut value = value.clone();
-            value.set_sensitive(true);
-            self.own = Some(Own { carrier, secret: Secret::new(text), value });
+        let mut value = value.clone();
+        value.set_sensitive(true);
+        let found = Own { carrier, secret: Secret::new(text), value };
+        match &self.own {
+            None => self.own = Some(found),
+            // Some libraries send one credential in two headers.
+            Some(first) if first.secret == found.secret => {}
+            Some(_) => self.shadowed.push(found.shadowed()),
         }
         Ok(())
     }
@@ -284,6 +305,11 @@ mod tests {
         let own = presented.own.expect("an own credential");
         assert_eq!((own.carrier, own.secret.expose()), (KeyHeader::XApiKey, "own-x"));
         assert!(own.value.is_sensitive());
+        let [shadowed] = &presented.shadowed[..] else { panic!("{:?}", presented.shadowed) };
+        assert_eq!((shadowed.place.as_str(), shadowed.hint.as_str()), ("authorization", "o...b"));
+        let twice =
+            [("x-keywright-token", token.expose()), ("authorization", "Bearer own"), ("x-api-key", "own")];
+        assert!(read(&headers(&twice), None).expect("good").shadowed.is_empty());
     }
 
     #[test]

@@ -22,20 +22,22 @@ pub(crate) enum Credential {
     Byok(Own),
 }
 
-/// Chooses the credential for a call to `upstream`.
+/// Chooses the credential for a call to `upstream`. The caller's own stays where it is when it is refused.
 pub(crate) fn choose(
     source: &dyn CredentialSource,
     allow_byok: bool,
     _permit: &Permit,
     upstream: &Upstream,
-    own: Option<Own>,
+    own: &mut Option<Own>,
 ) -> Result<Credential, ApiError> {
-    match own {
-        Some(_) if !allow_byok => Err(ErrorCode::ByokDisabled.into()),
-        Some(own) => {
-            refuse_foreign_vendor(&own.secret, upstream)?;
-            Ok(Credential::Byok(own))
+    if let Some(own) = own {
+        if !allow_byok {
+            return Err(ErrorCode::ByokDisabled.into());
         }
+        refuse_foreign_vendor(&own.secret, upstream)?;
+    }
+    match own.take() {
+        Some(own) => Ok(Credential::Byok(own)),
         None => source
             .central(&upstream.name)
             .map(Credential::Central)

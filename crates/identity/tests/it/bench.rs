@@ -53,6 +53,27 @@ impl Bench {
         Some(identity(&store, &self.clock, IdentitySettings::default()))
     }
 
+    /// The token of an account that lasts, so that nothing but its own time ends a key.
+    pub(crate) async fn lasting(&self) -> PlatformToken {
+        let token = self.account().await;
+        let claim = self.identity.issue_claim(true).await.expect("a code").expect("a code");
+        let caller = self.verified(&token).await;
+        self.identity.claim(&caller, &claim).await.expect("an administrator");
+        token
+    }
+
+    /// A key with those scopes, and its principal.
+    pub(crate) async fn scoped(
+        &self,
+        caller: &Principal,
+        name: &str,
+        scopes: &[&str],
+    ) -> (PlatformToken, Arc<Principal>) {
+        let (token, _) = self.identity.create_key(caller, with_scopes(name, scopes)).await.expect("a key");
+        let principal = self.verified(&token).await;
+        (token, principal)
+    }
+
     /// The token of a new temporary account.
     pub(crate) async fn account(&self) -> PlatformToken {
         self.identity.provision_temporary(HOME).await.expect("an account").token

@@ -1,8 +1,7 @@
-use std::sync::Arc;
-
 use keywright_identity::{IdentitySettings, Unproven};
-use keywright_protocol::Principal;
+use keywright_protocol::wire::RotateKey;
 use keywright_store::testing::on_both;
+use serde_json::json;
 
 use crate::bench::{Bench, HOME};
 
@@ -87,19 +86,11 @@ async fn sweeping_forgets_no_limit_that_still_counts() {
     .await;
 }
 
-/// The account is claimed, so that nothing goes with it.
-async fn lasting(bench: &Bench) -> Arc<Principal> {
-    let token = bench.account().await;
-    let code = bench.identity.issue_claim(true).await.expect("stored").expect("forced");
-    bench.identity.claim(&*bench.verified(&token).await, &code).await.expect("claimed");
-    bench.verified(&token).await
-}
-
 #[tokio::test]
 async fn a_revoked_key_is_told_so_for_thirty_days_and_its_children_for_one() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
-        let owner = lasting(&bench).await;
+        let owner = bench.verified(&bench.lasting().await).await;
         let (gone, key) = bench.key(&owner, "gone").await;
         let (kept, _) = bench.key(&owner, "kept").await;
         let (orphan, _) =
@@ -126,10 +117,29 @@ async fn a_revoked_key_is_told_so_for_thirty_days_and_its_children_for_one() {
 }
 
 #[tokio::test]
+async fn a_key_whose_overlap_is_over_is_told_so_for_thirty_days() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let owner = bench.verified(&bench.lasting().await).await;
+        let (old, key) = bench.key(&owner, "ci").await;
+        bench.identity.mint_child(&*bench.verified(&old).await, None).await.expect("a child");
+        let overlap = RotateKey { overlap_seconds: Some(json!(60)) };
+        let (new, _) = bench.identity.rotate_key(&owner, key.key_id, &overlap).await.expect("rotated");
+        for (forward, told) in [(30 * DAY + 59, Unproven::Expired), (1, Unproven::Unknown)] {
+            bench.clock.forward_seconds(forward);
+            assert_eq!(bench.identity.sweep().await, Ok(0));
+            assert_eq!(bench.refusal(&old).await, told);
+        }
+        bench.verified(&new).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_server_that_slept_for_months_sweeps_keys_and_their_many_children_at_once() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
-        let owner = lasting(&bench).await;
+        let owner = bench.verified(&bench.lasting().await).await;
         let mut tokens = Vec::new();
         for number in 0..2 {
             let (token, key) = bench.key(&owner, &format!("key {number}")).await;

@@ -1,7 +1,5 @@
 //! `keywright admin`: becoming the administrator of a server.
 
-use std::io::{BufRead, Read};
-
 use clap::{Args, Subcommand};
 use keywright_protocol::Exit;
 use keywright_secret::Secret;
@@ -11,6 +9,7 @@ use serde_json::json;
 use crate::commands::serve::{ServerSettings, not_started};
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::input;
 use crate::output::Output;
 use crate::runtime::block_on;
 
@@ -62,7 +61,7 @@ pub(crate) async fn run(context: &Context, command: AdminCommand) -> Result<(), 
 async fn claim(context: &Context, args: ClaimArgs) -> Result<(), CommandError> {
     let code = match args.code {
         Some(code) if code.expose() != "-" => code,
-        _ => read_code()?,
+        _ => input::secret("code")?,
     };
     let who = context.call("claiming", async |client| client.claim(&code).await).await?;
     // The account lasts from now on; what is stored of it must not say otherwise.
@@ -70,19 +69,6 @@ async fn claim(context: &Context, args: ClaimArgs) -> Result<(), CommandError> {
     context.output.data(&who, || format!("{} administers {} now.", who.account.user_id, context.server.url))
 }
 
-fn read_code() -> Result<Secret, CommandError> {
-    let mut line = String::new();
-    let read = std::io::stdin().lock().take(LONGEST_LINE).read_line(&mut line);
-    read.map_err(|error| {
-        CommandError::new(Exit::User, "INPUT", "standard input cannot be read").because(&error)
-    })?;
-    let code = Secret::new(line.trim());
-    if code.is_empty() { Err(CommandError::usage("there is no code on standard input")) } else { Ok(code) }
-}
-
 fn code(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text.trim()))
 }
-
-/// Far longer than a code.
-const LONGEST_LINE: u64 = 4096;

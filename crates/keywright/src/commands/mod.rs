@@ -2,7 +2,9 @@
 
 pub(crate) mod admin;
 pub(crate) mod completions;
+mod doctor;
 pub(crate) mod man;
+mod models;
 mod overview;
 pub(crate) mod run;
 pub(crate) mod serve;
@@ -10,6 +12,7 @@ mod status;
 pub(crate) mod tokens;
 pub(crate) mod usage;
 mod whoami;
+pub(crate) mod why;
 
 use keywright_protocol::Exit;
 
@@ -30,14 +33,21 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8, CommandErr
     {
         return admin::issue_claim(args, output);
     }
-    let context = || Context::new(global, output);
+    if let Some(Command::Tokens(tokens::TokensCommand::Verify(args))) = command {
+        tokens::verify(args, output)?;
+        return Ok(Exit::Ok as u8);
+    }
+    let context = || Context::new(global.clone(), output);
     match command {
         None => block_on(overview::overview(&context()?)),
         Some(Command::Run(args)) => return block_on(run::run(&context()?, args)),
         Some(Command::Status) => block_on(status::status(&context()?)),
         Some(Command::Whoami) => block_on(whoami::whoami(&context()?)),
         Some(Command::Tokens(command)) => block_on(tokens::run(&context()?, command)),
+        Some(Command::Models) => block_on(models::models(&context()?)),
         Some(Command::Usage(args)) => block_on(usage::usage(&context()?, args)),
+        Some(Command::Why(args)) => block_on(why::why(&context()?, &args)),
+        Some(Command::Doctor) => return doctor::doctor(global, output),
         Some(Command::Admin(command)) => block_on(admin::run(&context()?, command)),
         Some(Command::Serve(args)) => return serve::serve(&args, false, output),
         // These need no settings, and nobody's leave.

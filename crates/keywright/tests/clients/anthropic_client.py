@@ -87,6 +87,8 @@ def main():
     client = anthropic.Anthropic(base_url=base_url(), api_key=token(), max_retries=0)
     models = [entry.id for entry in client.models.list()]
     expect("models: some", len(models) > 0, True)
+    expect("models: by pages", [entry.id for entry in client.models.list(limit=1)], models)
+    expect("models: one", client.models.retrieve(models[0]).id, models[0])
     finish(
         sdk=f"anthropic {anthropic.__version__}",
         json=json_turn(client),

@@ -79,6 +79,9 @@ def main():
     client = genai.Client(api_key=token(), http_options=types.HttpOptions(base_url=base_url()))
     models = [entry.name for entry in client.models.list()]
     expect("models: some", len(models) > 0, True)
+    paged = client.models.list(config=types.ListModelsConfig(page_size=1))
+    expect("models: by pages", [entry.name for entry in paged], models)
+    expect("models: one", client.models.get(model=models[0]).name, models[0])
     finish(
         sdk=f"google-genai {genai.__version__}",
         json=json_turn(client),

@@ -152,6 +152,7 @@ def main():
     client = openai.OpenAI(base_url=f"{base_url()}/v1", api_key=token(), max_retries=0)
     models = [entry.id for entry in client.models.list()]
     expect("models: some", len(models) > 0, True)
+    expect("models: one", client.models.retrieve(models[0]).id, models[0])
     finish(
         sdk=f"openai {openai.__version__}",
         chat={"json": chat_json(client), "stream": chat_stream(client), "tool": chat_tool(client)},

@@ -1,5 +1,6 @@
 //! The vendors' own SDKs, unmodified: JSON, streamed and tool turns through the gateway.
 
+use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -64,6 +65,48 @@ fn the_sdks_need_nothing_but_keywright_run() {
         assert!(ended.stdout.contains("You said “hello”"), "{script}: {}{}", ended.stdout, ended.stderr);
     }
     assert_eq!(served.cli(&home, ["usage", "--json"]).json()["data"]["total"]["requests"], 3);
+}
+
+/// A provider of another vendor beside the demo: each SDK is shown the models of both.
+#[test]
+fn the_sdks_list_the_models_of_all_providers() {
+    let home = Home::new();
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in other.incoming() {
+            let mut stream = stream.unwrap();
+            let mut head = [0; 4096];
+            let _ = stream.read(&mut head).unwrap();
+            let body =
+                r#"{"object":"list","data":[{"id":"other-1","object":"model","created":1,"owned_by":"o"}]}"#;
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            )
+            .unwrap();
+        }
+    });
+    let file = home.path().join("keywright.toml");
+    let provider = format!(
+        "[providers.other]\ndialect = \"openai\"\nbase_url = \"http://{address}/v1\"\nkeys = [\"env:OTHER_KEY\"]\n"
+    );
+    std::fs::write(&file, provider).unwrap();
+    let mut command = home.command(["serve", "--demo", "--config"]);
+    command.arg(&file).args(crate::served::FREE_PORTS).env("OTHER_KEY", "a-key-of-the-other-vendor");
+    let served = Served::start(&mut command);
+    let scripts = [
+        "import anthropic; print(sorted(m.id for m in anthropic.Anthropic().models.list(limit=2)))",
+        "import openai; print(sorted(m.id for m in openai.OpenAI().models.list()))",
+        "from google import genai; client = genai.Client(); \
+         print(sorted(m.name.removeprefix('models/') for m in client.models.list()))",
+    ];
+    for script in scripts {
+        let mut command = served.command(&home, ["run", "--"]);
+        let ended = Ended::of(command.arg(tool("python/bin/python3")).args(["-c", script])).with_code(0);
+        assert_eq!(ended.stdout.trim_end(), "['demo-large', 'demo-small', 'other-1']", "{script}");
+    }
 }
 
 /// Runs a client script: what it saw, and the records of its calls, all of which succeeded.

@@ -11,8 +11,8 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use keywright_protocol::wire::{
-    Account, ApiKey, ApiKeys, ChildToken, CreateKey, DeletedKey, ModelUsage, RequestPage, Success,
-    TemporaryAccount, TokenUsage, UsageReport, UsageTotal, WhoAmI,
+    Account, ApiKey, ApiKeys, ChildToken, CreateKey, DeletedKey, ListedModel, ModelUsage, Models,
+    RequestPage, Success, TemporaryAccount, TokenUsage, UsageReport, UsageTotal, WhoAmI,
 };
 use keywright_protocol::{
     ApiError, Clock, ErrorCode, KeyId, OrganizationId, Scopes, SystemClock, Timestamp, UserId,
@@ -119,6 +119,7 @@ impl State {
                 good(&ApiKeys { keys: self.keys.iter().map(copy).collect(), limit: 20 })
             }
             (&Method::DELETE, path) => self.delete(path.rsplit('/').next().unwrap()),
+            (&Method::GET, "/api/v1/models") => good(&models()),
             (&Method::GET, "/api/v1/usage") => good(&usage()),
             (&Method::GET, "/api/v1/requests") => good(&RequestPage { requests: vec![], next_cursor: None }),
             _ => bad(ErrorCode::RouteNotSupported),
@@ -149,6 +150,8 @@ impl State {
             expires_at: lifetime.map(|seconds| SystemClock.now().plus_seconds(seconds)),
             last_used_at: None,
             user_id: account.user_id,
+            replaced_by: None,
+            replaces: None,
         };
         let shown = ApiKey { raw: Some(token.expose().to_owned()), ..copy(&key) };
         self.keys.push(key);
@@ -176,6 +179,20 @@ fn who(account: Account) -> WhoAmI {
         token_kind: "tmp".into(),
         scopes: Scopes::TEMPORARY,
         expires_at: Some(soon()),
+    }
+}
+
+fn models() -> Models {
+    let model = |id: &str, provider: &str, dialect: &str| ListedModel {
+        id: id.to_owned(),
+        provider: provider.to_owned(),
+        dialects: vec![dialect.to_owned()],
+        display_name: None,
+        created_at: None,
+    };
+    Models {
+        models: vec![model("claude-x", "anthropic", "anthropic"), model("gpt-x", "openai", "openai")],
+        incomplete: vec!["groq".to_owned()],
     }
 }
 

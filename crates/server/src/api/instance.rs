@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::routing::get;
 use hmac::{Hmac, KeyInit, Mac};
 use keywright_protocol::wire::{InstanceProof, Success};
-use keywright_protocol::{ApiError, ErrorCode, routes};
+use keywright_protocol::{ApiError, Clock as _, ErrorCode, SystemClock, Timestamp, routes};
 use keywright_secret::{Secret, hex};
 use sha2::Sha256;
 
@@ -31,18 +31,23 @@ pub(super) async fn prove(
     Extension(peer): Extension<Peer>,
     parameters: Parameters,
 ) -> Result<Reply<InstanceProof>, Refusal> {
-    answer(&api.instance, peer, parameters)
+    answer(&api.instance, api.clock.now(), peer, parameters)
 }
 
 /// The same for a server whose secret is another.
 pub(super) fn route(secret: Secret) -> Router {
     let prove = async move |Extension(peer): Extension<Peer>, parameters: Parameters| {
-        answer(&secret, peer, parameters)
+        answer(&secret, SystemClock.now(), peer, parameters)
     };
     Router::new().route(routes::INSTANCE, get(prove))
 }
 
-fn answer(secret: &Secret, peer: Peer, mut parameters: Parameters) -> Result<Reply<InstanceProof>, Refusal> {
+fn answer(
+    secret: &Secret,
+    now: Timestamp,
+    peer: Peer,
+    mut parameters: Parameters,
+) -> Result<Reply<InstanceProof>, Refusal> {
     let challenge = parameters.take("challenge").unwrap_or_default();
     parameters.finish()?;
     if challenge.len() != 64 || !challenge.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -56,5 +61,6 @@ fn answer(secret: &Secret, peer: Peer, mut parameters: Parameters) -> Result<Rep
         Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).map_err(|_| ErrorCode::Internal)?;
     mac.update(message.as_bytes());
     let proof = hex(&mac.finalize().into_bytes());
-    Ok(Reply(InstanceProof { proof, version: env!("CARGO_PKG_VERSION").to_owned() }))
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    Ok(Reply(InstanceProof { proof, version, now: Some(now) }))
 }

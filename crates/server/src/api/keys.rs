@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use keywright_protocol::wire::{ApiKey, ApiKeys, CreateKey, DeletedKey, Success};
+use keywright_protocol::wire::{
+    ApiKey, ApiKeys, CreateKey, DeletedKey, RotateKey, RotatedKey, Success, UpdateKey,
+};
 use keywright_protocol::{ErrorCode, KeyId, Scope, routes};
 
 use crate::api::caller::Caller;
@@ -49,6 +51,46 @@ pub(super) async fn list(
     Ok(Reply(api.identity.list_keys(&principal).await?))
 }
 
+/// Show an active API key
+#[utoipa::path(
+    get,
+    path = routes::KEY,
+    operation_id = "viewKey",
+    tag = "keys",
+    params(("id" = KeyId, Path, description = "The id of the key.")),
+    responses((status = 200, description = "The key, without `raw`.", body = Success<ApiKey>)),
+    security(("token" = [Scope::ApiKeysManage])),
+    extensions(("x-errors" = json!(["NOT_FOUND"]))),
+)]
+pub(super) async fn view(
+    State(api): State<Arc<Api>>,
+    Caller(principal): Caller,
+    Path(id): Path<String>,
+) -> Result<Reply<ApiKey>, Refusal> {
+    Ok(Reply(api.identity.view_key(&principal, read_id(&id)?).await?))
+}
+
+/// Rename an API key, narrow its scopes or set its end
+#[utoipa::path(
+    patch,
+    path = routes::KEY,
+    operation_id = "updateKey",
+    tag = "keys",
+    params(("id" = KeyId, Path, description = "The id of the key.")),
+    request_body = UpdateKey,
+    responses((status = 200, description = "The key as it is now.", body = Success<ApiKey>)),
+    security(("token" = [Scope::ApiKeysManage])),
+    extensions(("x-errors" = json!(["NOT_FOUND", "INVALID_NAME", "NAME_TAKEN", "INVALID_SCOPE", "INVALID_EXPIRES_IN_DAYS", "INVALID_LIFETIME", "KEY_ALREADY_ROTATED", "FORBIDDEN"]))),
+)]
+pub(super) async fn update(
+    State(api): State<Arc<Api>>,
+    Caller(principal): Caller,
+    Path(id): Path<String>,
+    Body(asked): Body<UpdateKey>,
+) -> Result<Reply<ApiKey>, Refusal> {
+    Ok(Reply(api.identity.update_key(&principal, read_id(&id)?, asked).await?))
+}
+
 /// Delete an API key, dead before this answers
 #[utoipa::path(
     delete,
@@ -65,6 +107,34 @@ pub(super) async fn remove(
     Caller(principal): Caller,
     Path(id): Path<String>,
 ) -> Result<Reply<DeletedKey>, Refusal> {
-    let key = id.parse().map_err(|_| ErrorCode::NotFound)?;
-    Ok(Reply(api.identity.revoke_key(&principal, key).await?))
+    Ok(Reply(api.identity.revoke_key(&principal, read_id(&id)?).await?))
+}
+
+/// Put a new API key in the place of one
+#[utoipa::path(
+    post,
+    path = routes::ROTATE,
+    operation_id = "rotateKey",
+    tag = "keys",
+    params(("id" = KeyId, Path, description = "The id of the key.")),
+    request_body = RotateKey,
+    responses((status = 200, description = "The new key, shown this once, and when the old one ends.", body = Success<RotatedKey>)),
+    security(("token" = [Scope::ApiKeysManage])),
+    extensions(("x-errors" = json!(["NOT_FOUND", "INVALID_OVERLAP", "KEY_ALREADY_ROTATED", "ROTATION_IN_PROGRESS", "FORBIDDEN"]))),
+)]
+pub(super) async fn rotate(
+    State(api): State<Arc<Api>>,
+    Caller(principal): Caller,
+    Path(id): Path<String>,
+    Body(asked): Body<RotateKey>,
+) -> Result<Reply<RotatedKey>, Refusal> {
+    let (token, mut rotated) = api.identity.rotate_key(&principal, read_id(&id)?, &asked).await?;
+    // The one time that it is shown.
+    rotated.api_key.raw = Some(token.expose().to_owned());
+    Ok(Reply(rotated))
+}
+
+/// What is no id is the id of nothing.
+fn read_id(id: &str) -> Result<KeyId, ErrorCode> {
+    id.parse().map_err(|_| ErrorCode::NotFound)
 }

@@ -5,8 +5,10 @@ mod claim;
 mod health;
 mod instance;
 mod keys;
+mod models;
 mod openapi;
 mod passthrough;
+mod providers;
 mod read;
 mod records;
 mod reply;
@@ -28,7 +30,8 @@ use utoipa_axum::routes;
 
 pub(crate) use health::{healthz, readyz};
 pub use openapi::document;
-pub(crate) use reply::Refusal;
+pub(crate) use providers::ProviderChecks;
+pub(crate) use reply::{Refusal, Reply};
 
 use crate::plane::Stage;
 
@@ -38,6 +41,8 @@ pub(crate) struct Api {
     pub(crate) store: Arc<Store>,
     pub(crate) records: RecordsReader,
     pub(crate) clock: Arc<dyn Clock>,
+    /// How the providers are doing.
+    pub(crate) providers: ProviderChecks,
     /// Whether temporary accounts are given out.
     pub(crate) temporary: bool,
     /// What proves that this server belongs to whoever can read its data folder.
@@ -55,8 +60,12 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(temporary::child, temporary::end_child))
         .routes(routes!(whoami::whoami))
         .routes(routes!(keys::list, keys::create))
-        .routes(routes!(keys::remove))
+        .routes(routes!(keys::view, keys::update, keys::remove))
+        .routes(routes!(keys::rotate))
+        .routes(routes!(models::list))
+        .routes(routes!(providers::list))
         .routes(routes!(records::requests))
+        .routes(routes!(records::request))
         .routes(routes!(records::usage))
         .routes(routes!(claim::claim))
         .routes(routes!(instance::prove))

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use keywright_protocol::wire::{CreateKey, Failure};
+use keywright_protocol::wire::{CreateKey, Failure, UpdateKey};
 use keywright_protocol::{ErrorCode, routes};
 use serde_json::{Value, json};
 use utoipa::openapi::path::Operation;
@@ -65,15 +65,21 @@ pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Opera
     [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
 }
 
-/// A key ends by days or by seconds: `not` has no place in the annotations.
+/// A key ends by days or by seconds, and a change changes something: neither has a place in the annotations.
 fn one_end_only(components: &mut Components) {
-    let schema = components.schemas.get_mut(CreateKey::name().as_ref());
-    let Some(RefOr::T(Schema::Object(schema))) = schema else { return };
-    let both = json!({
+    for (name, least) in [(CreateKey::name(), None), (UpdateKey::name(), Some(1))] {
+        let schema = components.schemas.get_mut(name.as_ref());
+        let Some(RefOr::T(Schema::Object(schema))) = schema else { continue };
+        schema.min_properties = least;
+        schema.extensions.get_or_insert_default().insert("not".to_owned(), both_ends());
+    }
+}
+
+fn both_ends() -> Value {
+    json!({
         "required": ["expiresInDays", "lifetimeSeconds"],
         "properties": { "expiresInDays": { "type": "integer" }, "lifetimeSeconds": { "type": "integer" } },
-    });
-    schema.extensions.get_or_insert_default().insert("not".to_owned(), both);
+    })
 }
 
 /// Adds the refusals that follow from reading a body, from proving the caller, and from being a server at
@@ -184,9 +190,10 @@ const ABOUT: &str = "The credential plane for AI coding agents: accounts, keys, 
     token must carry. Paths under the tag `gateway` pass to a provider as they are, so their bodies are the \
     provider's; refusals of the gateway's own have the form of the caller's dialect.";
 
-const TAGS: [(&str, &str); 6] = [
+const TAGS: [(&str, &str); 7] = [
     ("accounts", "Who is calling, and tokens made without sign-up."),
     ("keys", "API keys of the organization."),
+    ("models", "What there is to call."),
     ("records", "What was called, and what it used."),
     ("administration", "Administering the server."),
     ("operations", "The state of the server, and this document."),

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Path, State};
 use keywright_identity::require;
 use keywright_protocol::record::OutcomeKind;
-use keywright_protocol::wire::{RequestPage, Success, UsageReport};
-use keywright_protocol::{ErrorCode, KeyId, RequestId, Scope, Timestamp, routes};
+use keywright_protocol::wire::{RequestDetail, RequestPage, Success, UsageReport};
+use keywright_protocol::{ErrorCode, KeyId, RequestId, Scope, Timestamp, routes, verdict};
 use keywright_store::{RequestFilter, StoreError};
 use utoipa::IntoParams;
 
@@ -45,6 +45,47 @@ pub(super) async fn requests(
     parameters.finish()?;
     let page = api.records.page(principal.organization, &filter).await.map_err(unreadable)?;
     Ok(Reply(page))
+}
+
+/// Explain a call: what is known of it, what came of it, and what would mend it
+#[utoipa::path(
+    get,
+    path = routes::REQUEST,
+    operation_id = "explainRequest",
+    tag = "records",
+    params(("id" = RequestId, Path, description = "The id of the call, as its answer had it in `x-keywright-request-id`.")),
+    responses((status = 200, description = "The call.", body = Success<RequestDetail>)),
+    security(("token" = [Scope::ExecutionsRead])),
+    extensions(("x-errors" = json!(["NOT_FOUND"]))),
+)]
+pub(super) async fn request(
+    State(api): State<Arc<Api>>,
+    Caller(principal): Caller,
+    Path(id): Path<String>,
+) -> Result<Reply<RequestDetail>, Refusal> {
+    require(&principal, Scope::ExecutionsRead)?;
+    let id = id.parse().map_err(|_| ErrorCode::NotFound)?;
+    let call = api.records.find(principal.organization, id).await.map_err(unreadable)?;
+    let call = call.ok_or(ErrorCode::NotFound)?;
+    let account = api.identity.whoami(&principal).await?;
+    let key = api.identity.token_card(principal.organization, call.record.key_id).await?;
+    let parent_key = if call.root_key == call.record.key_id {
+        None
+    } else {
+        api.identity.token_card(principal.organization, call.root_key).await?
+    };
+    let mut shadowed = call.shadowed;
+    shadowed.extend(api.providers.unused_keys(&call.record));
+    Ok(Reply(RequestDetail {
+        organization_id: principal.organization,
+        organization_name: account.organization_name,
+        key,
+        parent_key,
+        verdict: verdict(&call.record, &shadowed, call.upstream_error.as_ref()),
+        shadowed,
+        upstream_error: call.upstream_error,
+        request: call.record,
+    }))
 }
 
 /// Sum the usage of the organization by provider and model
@@ -113,7 +154,7 @@ fn page_size(text: &str) -> Option<u32> {
     text.parse().ok().filter(|limit| (1..=RequestFilter::MOST).contains(limit))
 }
 
-fn unreadable(error: StoreError) -> Refusal {
+pub(super) fn unreadable(error: StoreError) -> Refusal {
     tracing::error!(error = &error as &(dyn std::error::Error + 'static), "the records cannot be read");
     ErrorCode::StorageUnavailable.into()
 }

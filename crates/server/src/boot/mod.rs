@@ -21,7 +21,7 @@ pub(crate) use claim::{claim_file, first_claim};
 pub(crate) use gateway::{dialler, gateway_settings, listen, unusable};
 pub(crate) use instance::instance_secret;
 pub(crate) use master_key::check_master_key;
-pub(crate) use upstreams::{Upstreams, upstreams};
+pub(crate) use upstreams::{CentralKeys, Upstreams, upstreams};
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]

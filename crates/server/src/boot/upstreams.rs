@@ -22,11 +22,15 @@ pub(crate) struct Upstreams {
 
 /// The central keys, by provider. The first of each counts.
 #[derive(Default)]
-pub(crate) struct CentralKeys(HashMap<String, Arc<CentralKey>>);
+pub(crate) struct CentralKeys {
+    first: HashMap<String, Arc<CentralKey>>,
+    /// What may be shown of the others.
+    others: HashMap<String, Vec<String>>,
+}
 
 impl CredentialSource for CentralKeys {
     fn central(&self, provider: &str) -> Option<Arc<CentralKey>> {
-        self.0.get(provider).cloned()
+        self.first.get(provider).cloned()
     }
 }
 
@@ -47,9 +51,11 @@ pub(crate) fn upstreams(
             Some(provider.key_header),
         );
         all.push(upstream.map_err(|_| failed("its base_url names no host"))?);
-        if let Some(key) = provider.keys.first() {
+        if let Some((key, others)) = provider.keys.split_first() {
             keys.add(&provider.name, &key.secret)
                 .ok_or_else(|| failed("its key holds what no header can"))?;
+            let hints = others.iter().map(|key| key.secret.hint()).collect();
+            keys.others.insert(provider.name.clone(), hints);
         }
     }
     if let Some(demo) = demo {
@@ -63,8 +69,13 @@ pub(crate) fn upstreams(
 }
 
 impl CentralKeys {
+    /// What may be shown of the keys of that provider that are configured behind the first.
+    pub(crate) fn others(&self, provider: &str) -> &[String] {
+        self.others.get(provider).map_or(&[], Vec::as_slice)
+    }
+
     fn add(&mut self, provider: &str, secret: &Secret) -> Option<()> {
-        self.0.insert(provider.to_owned(), Arc::new(CentralKey::new(secret.clone())?));
+        self.first.insert(provider.to_owned(), Arc::new(CentralKey::new(secret.clone())?));
         Some(())
     }
 }

@@ -6,13 +6,13 @@ use std::rc::Rc;
 use axum::response::IntoResponse;
 use http::header::{CONNECTION, TRANSFER_ENCODING};
 use http::request::Parts;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 use keywright_gateway::{Gateway, Surface, TwoLengths};
-use keywright_protocol::{ApiError, ErrorCode};
+use keywright_protocol::{ApiError, ErrorCode, routes};
 use tower::ServiceExt;
 
-use crate::api::Refusal;
+use crate::api::{Refusal, Reply};
 use crate::plane::PlaneParts;
 use crate::plane::body::PlaneBody;
 use crate::plane::framing::Framing;
@@ -76,6 +76,11 @@ async fn answer(
     }
     if let Some(two_lengths) = head.extensions.get::<TwoLengths>() {
         return refused(two_lengths.refusal());
+    }
+    if head.uri.path() == routes::MODELS && matches!(head.method, Method::GET | Method::HEAD) {
+        // The one list of the API that is made of what providers say.
+        let models = gateway.models(&head, client).await;
+        return models.map(Reply).map_err(Refusal).into_response().map(PlaneBody::Api);
     }
     let mut request = Request::from_parts(head, axum::body::Body::new(body));
     request.extensions_mut().insert(Peer { client, local: ends.local });

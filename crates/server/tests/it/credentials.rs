@@ -76,6 +76,8 @@ impl Target {
             "POST" if self.path == routes::KEYS => call.json(&json!({"name": "n"})),
             "POST" if self.path == routes::CLAIM => call.json(&json!({"code": "x"})),
             "POST" if self.path == routes::CHILD => call.json(&json!({})),
+            "POST" if self.path.ends_with("/rotate") => call.json(&json!({})),
+            "PATCH" => call.json(&json!({"name": "n"})),
             "POST" => call.json(&json!({"model": "m", "contents": [], "messages": []})),
             _ => call,
         }
@@ -115,8 +117,14 @@ const API: &[(&str, &str, Option<Scope>)] = &[
     ("GET", routes::WHOAMI, None),
     ("GET", routes::KEYS, Some(Scope::ApiKeysManage)),
     ("POST", routes::KEYS, Some(Scope::ApiKeysManage)),
+    ("GET", routes::KEY, Some(Scope::ApiKeysManage)),
+    ("PATCH", routes::KEY, Some(Scope::ApiKeysManage)),
     ("DELETE", routes::KEY, Some(Scope::ApiKeysManage)),
+    ("POST", routes::ROTATE, Some(Scope::ApiKeysManage)),
+    ("GET", routes::MODELS, Some(Scope::ModelsUse)),
     ("GET", routes::REQUESTS, Some(Scope::ExecutionsRead)),
+    ("GET", routes::REQUEST, Some(Scope::ExecutionsRead)),
+    ("GET", routes::PROVIDERS, Some(Scope::ModelsUse)),
     ("GET", routes::USAGE, Some(Scope::ExecutionsRead)),
     ("POST", routes::CLAIM, Some(Scope::ApiKeysManage)),
 ];

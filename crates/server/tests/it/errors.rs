@@ -11,8 +11,10 @@ const HERE: &[&str] = &[
     include_str!("headers.rs"),
     include_str!("keys.rs"),
     include_str!("litellm.rs"),
+    include_str!("models.rs"),
     include_str!("records.rs"),
     include_str!("revocation.rs"),
+    include_str!("rotation.rs"),
     include_str!("routes.rs"),
     include_str!("upstream.rs"),
 ];

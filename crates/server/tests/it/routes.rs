@@ -24,8 +24,11 @@ async fn every_listed_route_arrives_at_the_vendors_own_path_from_every_surface()
             Dialect::Gemini => ("google", ("x-goog-api-client", "genai")),
         };
         let below = |prefix: &str| format!("{prefix}/{provider}{path}");
-        let mut paths =
-            vec![path.clone(), below("/gateway"), below("/api/v2/aibridge"), below("/api/v2/ai-gateway")];
+        let mut paths = vec![below("/gateway"), below("/api/v2/aibridge"), below("/api/v2/ai-gateway")];
+        // On native paths the models are those of all providers: see `models.rs`.
+        if route.handling != Handling::Models {
+            paths.push(path.clone());
+        }
         if route.dialect == Dialect::OpenAi {
             // As its clients write it whose base address has no version.
             paths.push(format!("/gateway/openai{}", path.trim_start_matches("/v1")));

@@ -4,14 +4,16 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use keywright_protocol::Timestamp;
-use keywright_protocol::record::{Intent, Outcome, RecordOp};
+use keywright_protocol::record::{Intent, Notes, Outcome, RecordOp};
+use keywright_protocol::{RequestId, Timestamp};
 
 /// Beginnings are written before ends, so an end finds its row even when both came together.
 #[derive(Default)]
 pub(super) struct Group<'a> {
     pub(super) begins: Vec<&'a Intent>,
     pub(super) ends: Vec<&'a Outcome>,
+    /// Of the few calls that have any.
+    pub(super) notes: Vec<(RequestId, &'a Notes)>,
     /// By minute, address and code. In order, so that two servers lock the rows in the same one.
     pub(super) refusals: BTreeMap<(i64, IpAddr, &'static str), i64>,
 }
@@ -22,10 +24,10 @@ impl<'a> FromIterator<&'a RecordOp> for Group<'a> {
         for op in ops {
             match op {
                 RecordOp::Begin(intent) => group.begins.push(intent),
-                RecordOp::End(outcome) => group.ends.push(outcome),
+                RecordOp::End(outcome) => group.end(outcome),
                 RecordOp::Whole(intent, outcome) => {
                     group.begins.push(intent);
-                    group.ends.push(outcome);
+                    group.end(outcome);
                 }
                 RecordOp::Unproven { address, error, at } => {
                     let place = (minute(*at), network(*address), error.as_str());
@@ -34,6 +36,15 @@ impl<'a> FromIterator<&'a RecordOp> for Group<'a> {
             }
         }
         group
+    }
+}
+
+impl<'a> Group<'a> {
+    fn end(&mut self, outcome: &'a Outcome) {
+        self.ends.push(outcome);
+        if let Some(notes) = &outcome.notes {
+            self.notes.push((outcome.id, notes));
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod checkpoint;
 mod group;
 mod inbox;
 mod local;
+mod notes;
 mod postgres;
 mod reader;
 mod row;
@@ -25,5 +26,5 @@ mod statement;
 mod writer;
 
 pub use local::LocalRecords;
-pub use reader::{OutcomeFilter, RecordsReader, RefusalCount, RequestFilter, UnknownOutcome};
+pub use reader::{OutcomeFilter, RecordedCall, RecordsReader, RefusalCount, RequestFilter, UnknownOutcome};
 pub use writer::{RecordsFailure, RecordsWriter, SLOTS, Slot};

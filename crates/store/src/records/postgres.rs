@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection};
 
 use super::group::{Group, storable, storable_option, tokens};
 use super::inbox::{Batch, Inbox};
+use super::notes::{NOTE_COLUMNS, error_words, shadowed_text};
 use super::statement::{
     COUNT_REFUSAL_COLUMNS, DELETE_REFUSALS, DELETE_REQUESTS, END_COLUMNS, HAS_ENDED, INSERT_COLUMNS,
     INTERRUPT_SERVER, LIVE, SERVERS, TURN,
@@ -75,6 +76,9 @@ impl PostgresWriter {
         }
         if !group.ends.is_empty() {
             end(&mut open, &group.ends).await?;
+        }
+        if !group.notes.is_empty() {
+            note(&mut open, group).await?;
         }
         if !group.refusals.is_empty() {
             count(&mut open, group).await?;
@@ -192,6 +196,19 @@ async fn end(open: &mut PgConnection, outcomes: &[&Outcome]) -> Result<(), sqlx:
         .bind(column!(|outcome| outcome.usage.estimated))
         .bind(column!(|outcome| outcome.upstream_request_id.as_deref().map(storable)))
         .bind(column!(|outcome| outcome.response_id.as_deref().map(storable)))
+        .execute(open)
+        .await?;
+    Ok(())
+}
+
+async fn note(open: &mut PgConnection, group: &Group<'_>) -> Result<(), sqlx::Error> {
+    let shadowed: Vec<Option<String>> = group.notes.iter().map(|(_, notes)| shadowed_text(notes)).collect();
+    let (kinds, codes): (Vec<_>, Vec<_>) = group.notes.iter().map(|(_, notes)| error_words(notes)).unzip();
+    sqlx::query(NOTE_COLUMNS)
+        .bind(group.notes.iter().map(|(id, _)| id.to_string()).collect::<Vec<_>>())
+        .bind(shadowed.iter().map(storable_option).collect::<Vec<_>>())
+        .bind(kinds.into_iter().map(|kind| kind.map(storable)).collect::<Vec<_>>())
+        .bind(codes.into_iter().map(|code| code.map(storable)).collect::<Vec<_>>())
         .execute(open)
         .await?;
     Ok(())

@@ -5,14 +5,16 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use keywright_protocol::record::OutcomeKind;
-use keywright_protocol::wire::{ModelUsage, RequestPage, RequestRecord, UsageReport};
+use keywright_protocol::wire::{
+    ModelUsage, RequestPage, RequestRecord, ShadowedCredential, UpstreamError, UsageReport,
+};
 use keywright_protocol::{Cursor, KeyId, OrganizationId, RequestId, Timestamp};
 use sqlx::postgres::{PgArguments, PgPool};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 
 use super::LocalRecords;
 use super::group::minute;
-use super::row::{RequestRow, SumRow, request_columns, sum_columns};
+use super::row::{CallRow, RequestRow, SumRow, request_columns, sum_columns};
 use crate::StoreError;
 use crate::database::{Pools, Store};
 use crate::engine::{Row, Value, bound, values};
@@ -101,6 +103,19 @@ impl FromStr for OutcomeFilter {
 )]
 pub struct UnknownOutcome;
 
+/// One call with all that is recorded of it.
+#[derive(Clone, Debug)]
+pub struct RecordedCall {
+    /// What the lists show too.
+    pub record: RequestRecord,
+    /// The token that called, or the one that it was a child of.
+    pub root_key: KeyId,
+    /// Own provider credentials that came along and were not used.
+    pub shadowed: Vec<ShadowedCredential>,
+    /// How the upstream names its error.
+    pub upstream_error: Option<UpstreamError>,
+}
+
 /// How often nobody could be proven from one place, for one reason, in one minute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusalCount {
@@ -178,7 +193,7 @@ impl RecordsReader {
         Ok(RequestPage { requests, next_cursor: last.map(|id| id.to_string()) })
     }
 
-    /// One record of an organization.
+    /// One call of an organization, with all that is recorded of it.
     ///
     /// # Errors
     /// The database does not answer.
@@ -186,10 +201,10 @@ impl RecordsReader {
         &self,
         organization: OrganizationId,
         id: RequestId,
-    ) -> Result<Option<RequestRecord>, StoreError> {
+    ) -> Result<Option<RecordedCall>, StoreError> {
         let (organization, id) = (organization.to_string(), id.to_string());
-        let rows: Vec<RequestRow> = self.all(FIND, values![&id, &organization]).await?;
-        rows.into_iter().next().map(RequestRecord::try_from).transpose()
+        let rows: Vec<CallRow> = self.all(FIND, values![&id, &organization]).await?;
+        rows.into_iter().next().map(RecordedCall::try_from).transpose()
     }
 
     /// What an organization used from `since` until before `until`. At most the thousand most called
@@ -294,8 +309,12 @@ const PAGE: &str = concat!(
      AND (CAST($9 AS BIGINT) IS NULL OR started_at < CAST($9 AS BIGINT)) \
      ORDER BY id DESC LIMIT $10"
 );
-const FIND: &str =
-    concat!("SELECT ", request_columns!(), " FROM requests WHERE id = $1 AND organization_id = $2");
+const FIND: &str = concat!(
+    "SELECT ",
+    request_columns!(),
+    ", root_key_id, shadowed, upstream_error_type, upstream_error_code \
+     FROM requests WHERE id = $1 AND organization_id = $2"
+);
 const USAGE_BY_MODEL: &str = concat!(
     "SELECT provider, model, ",
     sum_columns!(),
@@ -319,16 +338,17 @@ mod tests {
     use rusqlite::Connection;
 
     use super::*;
-    use crate::records::statement::{DELETE_REQUESTS, INTERRUPT_SERVER};
+    use crate::records::notes::NOTE;
+    use crate::records::statement::{DELETE_REQUESTS, INTERRUPT_SERVER, SCHEMA};
 
     #[test]
     fn what_must_be_quick_at_ten_million_rows_uses_an_index() {
         let connection = Connection::open_in_memory().expect("opens");
-        let schema = include_str!("../../migrations/0002_records.sql");
-        connection.execute_batch(schema).expect("the schema");
+        connection.execute_batch(SCHEMA).expect("the schema");
         let plans = [
             (PAGE, "requests_by_organization (organization_id=? AND id<?)"),
             (FIND, "sqlite_autoindex_requests_1 (id=?)"),
+            (NOTE, "sqlite_autoindex_requests_1 (id=?)"),
             (USAGE, "requests_by_organization (organization_id=?)"),
             (HOLDS_RESPONSE, "requests_by_response (organization_id=? AND response_id=?)"),
             (REFUSALS, "sqlite_autoindex_refusals_1 (minute>?)"),

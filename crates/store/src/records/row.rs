@@ -4,6 +4,8 @@ use keywright_protocol::wire::{RequestRecord, TokenUsage, UsageTotal};
 use keywright_protocol::{RequestId, Timestamp};
 use sqlx::FromRow;
 
+use super::RecordedCall;
+use super::notes::{error_of, shadowed_of};
 use crate::StoreError;
 
 /// One call. The organization is not shown: it is the reader's own.
@@ -88,6 +90,30 @@ impl TryFrom<RequestRow> for RequestRecord {
             credential: row.credential,
             credential_hint: row.credential_hint,
             upstream_request_id: row.upstream_request_id,
+        })
+    }
+}
+
+/// One call with all that is recorded of it.
+#[derive(FromRow)]
+pub(super) struct CallRow {
+    #[sqlx(flatten)]
+    request: RequestRow,
+    root_key_id: String,
+    shadowed: Option<String>,
+    upstream_error_type: Option<String>,
+    upstream_error_code: Option<String>,
+}
+
+impl TryFrom<CallRow> for RecordedCall {
+    type Error = StoreError;
+
+    fn try_from(row: CallRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            record: row.request.try_into()?,
+            root_key: parse(&row.root_key_id, "requests.root_key_id")?,
+            shadowed: shadowed_of(row.shadowed.as_deref()),
+            upstream_error: error_of(row.upstream_error_type, row.upstream_error_code),
         })
     }
 }

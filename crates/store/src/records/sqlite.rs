@@ -14,6 +14,7 @@ use rusqlite::{Connection, Statement, TransactionBehavior};
 use super::checkpoint::Checkpointer;
 use super::group::{Group, storable, storable_option, tokens};
 use super::inbox::Inbox;
+use super::notes::{NOTE, error_words, shadowed_text};
 use super::statement::{
     COLUMNS, COUNT_REFUSALS, DELETE_REFUSALS, DELETE_REQUESTS, END_ROW, INTERRUPT_SERVER, ROWS, TURN,
     insert_rows,
@@ -117,6 +118,17 @@ impl SqliteWriter {
                 end_row(&mut end, outcome)?;
             }
         }
+        for (id, notes) in &group.notes {
+            let shadowed = shadowed_text(notes);
+            let (kind, code) = error_words(notes);
+            let shadowed = storable_option(&shadowed);
+            open.prepare_cached(NOTE)?.execute((
+                shadowed,
+                kind.map(storable),
+                code.map(storable),
+                id.to_string(),
+            ))?;
+        }
         if !group.refusals.is_empty() {
             let mut count = open.prepare_cached(COUNT_REFUSALS)?;
             for ((minute, address, code), counted) in &group.refusals {
@@ -134,11 +146,11 @@ impl SqliteWriter {
             RecordOp::Begin(intent) => {
                 begin_rows(&self.connection, "", &self.insert_one, self.server, &[intent]).map(|()| true)
             }
-            RecordOp::End(outcome) => {
+            RecordOp::End(outcome) if outcome.notes.is_none() => {
                 let mut end = self.connection.prepare_cached(END_ROW)?;
                 end_row(&mut end, outcome).map(|_| true)
             }
-            RecordOp::Whole(..) | RecordOp::Unproven { .. } => Ok(false),
+            RecordOp::End(..) | RecordOp::Whole(..) | RecordOp::Unproven { .. } => Ok(false),
         };
         self.connection.busy_timeout(PATIENCE)?;
         written
@@ -268,14 +280,16 @@ const PATIENCE: Duration = Duration::from_secs(4);
 
 #[cfg(test)]
 mod tests {
+    use keywright_protocol::record::{Notes, OutcomeKind};
+    use keywright_protocol::wire::{TokenUsage, UpstreamError};
     use keywright_protocol::{ErrorCode, KeyId, OrganizationId, RequestId, UserId};
 
     use super::*;
+    use crate::records::statement::SCHEMA;
 
     fn opened(folder: &tempfile::TempDir) -> SqliteWriter {
         let path = folder.path().join("records.db");
-        let schema = include_str!("../../migrations/0002_records.sql");
-        Connection::open(&path).expect("opens").execute_batch(schema).expect("the schema");
+        Connection::open(&path).expect("opens").execute_batch(SCHEMA).expect("the schema");
         SqliteWriter::open(&path, ALONE).expect("opens")
     }
 
@@ -306,6 +320,23 @@ mod tests {
             error: ErrorCode::KeyMissing,
             at: Timestamp(minute * 60_000),
         }
+    }
+
+    fn ended(begun: &RecordOp, notes: Option<Box<Notes>>) -> RecordOp {
+        let RecordOp::Begin(intent) = begun else { panic!("no beginning") };
+        RecordOp::End(Box::new(Outcome {
+            id: intent.id,
+            kind: OutcomeKind::UpstreamError,
+            status: Some(529),
+            error: None,
+            first_byte_ms: None,
+            duration_ms: 1,
+            response_bytes: 0,
+            usage: TokenUsage::default(),
+            upstream_request_id: None,
+            response_id: None,
+            notes,
+        }))
     }
 
     fn rows(writer: &SqliteWriter) -> i64 {
@@ -350,6 +381,29 @@ mod tests {
         assert_eq!(count(), 2);
         direct.close();
         assert!(!direct.try_write(&begun(5)));
+    }
+
+    #[test]
+    fn an_end_with_notes_is_left_to_the_thread_which_writes_both() {
+        let folder = tempfile::tempdir().expect("folder");
+        let direct = Direct(Mutex::new(Some(opened(&folder))));
+        let (first, second) = (begun(1), begun(2));
+        assert!(direct.try_write(&first) && direct.try_write(&second));
+        let error = UpstreamError { kind: Some("overloaded_error".to_owned()), code: None };
+        let noted = ended(&first, Notes::of(Vec::new(), Some(error)));
+        assert!(!direct.try_write(&noted), "a second statement");
+        assert!(direct.try_write(&ended(&second, None)));
+        let left = "SELECT COUNT(*) FROM requests WHERE outcome = 'running'";
+        let told = "SELECT COUNT(*) FROM requests WHERE upstream_error_type = 'overloaded_error'";
+        direct.with(|writer| {
+            let count = |sql| writer.connection.query_row(sql, [], |row| row.get(0)).expect("a count");
+            assert_eq!((count(left), count(told)), (1, 0));
+        });
+        direct.with(|writer| {
+            writer.write(&[&noted].into_iter().collect()).expect("written");
+            let count = |sql| writer.connection.query_row(sql, [], |row| row.get(0)).expect("a count");
+            assert_eq!((count(left), count(told)), (0, 1));
+        });
     }
 
     #[test]

@@ -2,6 +2,13 @@
 //! eight rows to one statement, PostgreSQL takes whole columns in one round trip. The others serve both;
 //! their placeholders stand in the order of their numbers, because rusqlite counts and does not read them.
 
+/// The tables, for tests that open a file without the migrator.
+#[cfg(test)]
+pub(super) const SCHEMA: &str = concat!(
+    include_str!("../../migrations/0002_records.sql"),
+    include_str!("../../migrations/0004_records_notes.sql")
+);
+
 /// How many rows [`insert_rows`] takes when it takes many.
 pub(super) const ROWS: usize = 8;
 

@@ -12,7 +12,30 @@ pub fn answer(request: &Received) -> Answer {
     match kind(path) {
         Some(kind) if streams => Answer::events().chunks(events(kind)).end(),
         Some(kind) => Answer::json(200, &document(kind)),
+        None if path.ends_with("/models") => Answer::json(200, &models(request)),
         None => Answer::json(200, &json!({"object": "list", "data": []})),
+    }
+}
+
+/// Each vendor's list of models: one of its own, and one that all have.
+fn models(request: &Received) -> Value {
+    if request.header("anthropic-version").is_some() || request.header("x-api-key").is_some() {
+        let model = |id: &str| {
+            json!({"type": "model", "id": id, "display_name": id, "created_at": "2026-01-01T00:00:00Z",
+                   "max_input_tokens": 200_000})
+        };
+        json!({"data": [model("claude-x"), model("shared-x")], "has_more": false,
+               "first_id": "claude-x", "last_id": "shared-x"})
+    } else if request.path().starts_with("/v1beta/") {
+        let model = |id: &str| {
+            json!({"name": format!("models/{id}"), "version": "1", "displayName": id,
+                   "supportedGenerationMethods": ["generateContent"]})
+        };
+        json!({"models": [model("gemini-3-pro"), model("shared-x")]})
+    } else {
+        let model =
+            |id: &str| json!({"id": id, "object": "model", "created": 1_767_225_600, "owned_by": "vendor"});
+        json!({"object": "list", "data": [model("gpt-x"), model("shared-x")]})
     }
 }
 

@@ -23,7 +23,10 @@ fn row(key: &ApiKey) -> [String; 7] {
         key.scopes.to_stored(),
         minute(key.created_at),
         key.last_used_at.map_or_else(never, minute),
-        key.expires_at.map_or_else(never, minute),
+        match (key.replaced_by, key.expires_at.map_or_else(never, minute)) {
+            (None, end) => end,
+            (Some(_), end) => format!("{end} (replaced)"),
+        },
     ]
 }
 

@@ -53,7 +53,8 @@ async fn calls_that_a_killed_server_left_open_are_interrupted_at_the_next_start(
         first.shutdown().await;
         let second = writer(&scene.store).await;
         let outcome_of = async |call: &Intent| {
-            let record = reader.find(organization, call.id).await.expect("an answer").expect("it is there");
+            let found = reader.find(organization, call.id).await.expect("an answer");
+            let record = found.expect("it is there").record;
             (record.outcome, record.duration_ms)
         };
         assert_eq!(outcome_of(&left).await, ("interrupted".to_owned(), None));

@@ -21,7 +21,7 @@ async fn runs_write_side_by_side_and_only_what_an_ended_one_left_open_is_interru
     let third = LocalRecords::open(folder.path()).await.expect("opens");
     let reader = RecordsReader::open_local(&third);
     let outcome_of = async |call: &Intent| {
-        reader.find(organization, call.id).await.expect("an answer").expect("it is there").outcome
+        reader.find(organization, call.id).await.expect("an answer").expect("it is there").record.outcome
     };
     assert_eq!(outcome_of(&killed).await, "interrupted");
     assert_eq!(outcome_of(&living).await, "running");

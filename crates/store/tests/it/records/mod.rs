@@ -85,6 +85,7 @@ fn outcome(id: RequestId, kind: OutcomeKind) -> Outcome {
         },
         upstream_request_id: Some("req_upstream".to_owned()),
         response_id: None,
+        notes: None,
     }
 }
 

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
-use keywright_protocol::record::{Intent, Outcome, OutcomeKind, RecordOp};
-use keywright_protocol::wire::{TokenUsage, UsageTotal};
+use keywright_protocol::record::{Intent, Notes, Outcome, OutcomeKind, RecordOp};
+use keywright_protocol::wire::{TokenUsage, UpstreamError, UsageTotal};
 use keywright_protocol::{KeyId, OrganizationId, RequestId};
 use keywright_store::testing::on_both;
 use keywright_store::{OutcomeFilter, UnknownOutcome};
@@ -242,6 +242,35 @@ async fn outcomes_that_reached_nobody_have_no_status() {
         write(&writer, vec![begin(&call), end(gone)]).await.expect("written");
         assert_eq!(only(&reader, organization).await.status, None);
         writer.shutdown().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn calls_that_an_older_version_recorded_are_kept_and_have_no_notes() {
+    const OLDER: &str = "ALTER TABLE requests DROP COLUMN shadowed; \
+         ALTER TABLE requests DROP COLUMN upstream_error_type; \
+         ALTER TABLE requests DROP COLUMN upstream_error_code; \
+         DELETE FROM _sqlx_migrations WHERE version = 4";
+    on_both(|scene| async move {
+        let call = intent(OrganizationId::new());
+        let older = writer(&scene.store).await;
+        write(&older, vec![whole(call.clone())]).await.expect("written");
+        older.shutdown().await;
+        let mut meddler = Meddler::at(&scene).await;
+        scene.store.close().await;
+        drop(scene.store);
+        meddler.run(OLDER, OLDER).await;
+        let store = Store::open(&scene.database).await.expect("brought up to date");
+        let found = reader(&store).await.find(call.organization, call.id).await.expect("an answer");
+        let found = found.expect("it is there");
+        assert_eq!((found.record.id, found.shadowed.len(), found.upstream_error), (call.id, 0, None));
+        let newer = writer(&store).await;
+        let noted = intent(call.organization);
+        let notes = Notes::of(Vec::new(), Some(UpstreamError { kind: None, code: Some("x".to_owned()) }));
+        let ended = Outcome { notes, ..outcome(noted.id, OutcomeKind::UpstreamError) };
+        write(&newer, vec![begin(&noted), end(ended)]).await.expect("written");
+        newer.shutdown().await;
     })
     .await;
 }

@@ -1,5 +1,5 @@
-use keywright_protocol::record::{CredentialKind, Outcome, OutcomeKind, RecordOp};
-use keywright_protocol::wire::TokenUsage;
+use keywright_protocol::record::{CredentialKind, Notes, Outcome, OutcomeKind, RecordOp};
+use keywright_protocol::wire::{ShadowedCredential, TokenUsage, UpstreamError};
 use keywright_protocol::{ErrorCode, KeyId, OrganizationId, RequestId};
 use keywright_store::testing::on_both;
 use keywright_store::{RecordsFailure, RefusalCount};
@@ -53,7 +53,8 @@ async fn every_field_of_a_call_reads_back_from_its_beginning_to_its_end() {
         });
         expected.as_object_mut().expect("an object").extend(told.as_object().expect("an object").clone());
         let found = reader.find(organization, begun.id).await.expect("an answer").expect("it is there");
-        assert_eq!(serde_json::to_value(found).expect("JSON"), expected);
+        assert_eq!(serde_json::to_value(found.record).expect("JSON"), expected);
+        assert_eq!((found.root_key, found.shadowed.len(), found.upstream_error), (begun.key, 0, None));
         assert!(reader.holds_response(organization, "resp_1").await.expect("an answer"));
         writer.shutdown().await;
     })
@@ -83,7 +84,7 @@ async fn a_refused_call_is_one_write_and_may_lack_what_was_not_found_out() {
         };
         let id = bare.id;
         write(&writer, vec![RecordOp::Whole(Arc::new(bare), Box::new(refused))]).await.expect("written");
-        let record = reader.find(organization, id).await.expect("an answer").expect("it is there");
+        let record = reader.find(organization, id).await.expect("an answer").expect("it is there").record;
         assert_eq!(record.outcome, "refused");
         assert_eq!(record.status, Some(403));
         assert_eq!(record.credential.as_deref(), Some("byok"));
@@ -91,6 +92,44 @@ async fn a_refused_call_is_one_write_and_may_lack_what_was_not_found_out() {
         assert_eq!((record.session_id, record.credential_hint), (None, None));
         assert_eq!((record.first_byte_ms, record.upstream_request_id), (None, None));
         assert!(!record.stream);
+        writer.shutdown().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_explains_a_call_is_kept_with_it_and_goes_to_no_other() {
+    on_both(|scene| async move {
+        let (writer, reader) = (writer(&scene.store).await, reader(&scene.store).await);
+        let organization = OrganizationId::new();
+        let parent = KeyId::new();
+        let calls: Vec<Intent> =
+            (0..3).map(|_| Intent { parent_key: Some(parent), ..intent(organization) }).collect();
+        let error = UpstreamError { kind: Some("a\0b".to_owned()), code: None };
+        let shadowed = ShadowedCredential {
+            kind: "byok".to_owned(),
+            place: "authorization".to_owned(),
+            hint: "sk-p...beef".to_owned(),
+        };
+        let notes = [
+            Notes::of(vec![shadowed.clone(), shadowed.clone()], None),
+            Notes::of(Vec::new(), Some(error)),
+            None,
+        ];
+        let ends = calls.iter().zip(notes).map(|(call, notes)| {
+            let ended = Outcome { notes, ..outcome(call.id, OutcomeKind::UpstreamError) };
+            RecordOp::Whole(Arc::new(call.clone()), Box::new(ended))
+        });
+        write(&writer, ends.collect()).await.expect("written");
+        let mut found = Vec::new();
+        for call in &calls {
+            let call = reader.find(organization, call.id).await.expect("an answer").expect("it is there");
+            assert_eq!(call.root_key, parent);
+            found.push((call.shadowed, call.upstream_error.and_then(|error| error.kind)));
+        }
+        let expected =
+            [(vec![shadowed.clone(), shadowed], None), (vec![], Some("ab".to_owned())), (vec![], None)];
+        assert_eq!(found, expected);
         writer.shutdown().await;
     })
     .await;
@@ -200,7 +239,7 @@ async fn odd_text_of_one_caller_does_not_fail_the_group() {
         let others = (0..20).map(|_| whole(intent(organization)));
         let batch = [begin(&odd), end(ends)].into_iter().chain(others).collect();
         write(&writer, batch).await.expect("written");
-        let record = reader.find(organization, odd.id).await.expect("an answer").expect("it is there");
+        let record = reader.find(organization, odd.id).await.expect("an answer").expect("it is there").record;
         assert_eq!(record.model.as_deref(), Some("ab"));
         assert_eq!(record.session_id, odd.session_id);
         assert_eq!(record.provider.map(|provider| provider.len()), Some(512));

@@ -1,12 +1,16 @@
-//! API keys: create, list, delete.
+//! API keys: create, list, show, delete.
+
+mod change;
+mod fields;
 
 use keywright_protocol::wire::{ApiKey, ApiKeys, CreateKey, DeletedKey};
-use keywright_protocol::{ApiError, ErrorCode, KeyId, Lifetime, Principal, Scope, Scopes, Timestamp};
+use keywright_protocol::{ApiError, ErrorCode, KeyId, Principal, Scope, Timestamp};
 use keywright_secret::{PlatformToken, TokenKind};
 use keywright_store::{KeyInsertion, KeyRow, NewToken};
 
 use crate::failure::store_failed;
 use crate::{Identity, Unproven, require};
+use fields::{KeyName, granted, lifetime};
 
 impl Identity {
     /// Creates an API key. The answer leaves `raw` out: the token beside it is the only copy.
@@ -33,7 +37,7 @@ impl Identity {
             user: principal.user,
             organization: principal.organization,
             parent: None,
-            name: name.0,
+            name: name.into_text(),
             scopes,
             created_at: now,
             expires_at: lifetime.map(|lifetime| now.plus_seconds(lifetime.seconds())),
@@ -50,6 +54,8 @@ impl Identity {
                 Err(ApiError::new(ErrorCode::MaxApiKeysReached).detail("limit", MOST_KEYS))
             }
             KeyInsertion::CreatorRevoked => Err(Unproven::Revoked.into()),
+            // It was narrowed while it asked.
+            KeyInsertion::CreatorNarrowed => Err(ErrorCode::InsufficientScope.into()),
         }
     }
 
@@ -65,8 +71,29 @@ impl Identity {
         Ok(ApiKeys { keys: rows.into_iter().map(listed).collect(), limit: MOST_KEYS })
     }
 
+    /// One active key of the caller's organization.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` when it is not there, has ended or is of another organization, `INSUFFICIENT_SCOPE`
+    /// without `api-keys:manage`, `STORAGE_UNAVAILABLE`.
+    pub async fn view_key(&self, principal: &Principal, key: KeyId) -> Result<ApiKey, ApiError> {
+        let now = self.still_standing(principal)?;
+        require(principal, Scope::ApiKeysManage)?;
+        self.active_key(principal, key, now).await
+    }
+
+    async fn active_key(
+        &self,
+        principal: &Principal,
+        key: KeyId,
+        now: Timestamp,
+    ) -> Result<ApiKey, ApiError> {
+        let row = self.inner.store.active_key(principal.organization, key, now).await;
+        row.map_err(|error| store_failed(&error))?.map(listed).ok_or_else(|| ErrorCode::NotFound.into())
+    }
+
     /// Deletes a token of the caller's organization, of any kind, the caller's own included, with all
-    /// its children. When this answers, none of them opens anything here any more.
+    /// its children, and the key that it took the place of, if that still lives. When this answers, none of them opens anything here any more.
     ///
     /// # Errors
     /// `NOT_FOUND` when it is not there, dead already or of another organization,
@@ -107,66 +134,6 @@ impl Identity {
     }
 }
 
-/// 1 to 100 characters, none of them a control character, not all blank; kept as they are.
-struct KeyName(String);
-
-impl KeyName {
-    fn parse(text: String) -> Result<Self, ApiError> {
-        let length = text.chars().count();
-        let good = (1..=100).contains(&length) && !text.chars().any(char::is_control);
-        if good && !text.trim().is_empty() { Ok(Self(text)) } else { Err(ErrorCode::InvalidName.into()) }
-    }
-}
-
-/// How long the key lives; for ever when neither field is there.
-fn lifetime(
-    days: Option<&serde_json::Value>,
-    seconds: Option<&serde_json::Value>,
-) -> Result<Option<Lifetime>, ApiError> {
-    // A number with a fraction or an exponent is not an integer, whatever it comes to.
-    match (days, seconds) {
-        (None, None) => Ok(None),
-        (Some(_), Some(_)) => Err(ApiError::new(ErrorCode::InvalidRequest)
-            .because("Send `expiresInDays` or `lifetimeSeconds`, not both.")),
-        (Some(days), None) => {
-            let lifetime = days.as_i64().and_then(|days| Lifetime::from_days(days).ok());
-            lifetime.map(Some).ok_or(ErrorCode::InvalidExpiresInDays.into())
-        }
-        (None, Some(seconds)) => {
-            let lifetime = seconds.as_i64().and_then(|seconds| Lifetime::from_seconds(seconds).ok());
-            lifetime.map(Some).ok_or(ErrorCode::InvalidLifetime.into())
-        }
-    }
-}
-
-/// The scopes that were asked for, all of which the caller must have.
-fn granted(principal: &Principal, names: Option<&[String]>) -> Result<Scopes, ApiError> {
-    let wanted = match names {
-        None => Scopes::GATEWAY,
-        Some(names) => {
-            let scopes = Scopes::from_names(names.iter().map(String::as_str));
-            let scopes = scopes.map_err(|unknown| invalid_scope(format!("{unknown}.")))?;
-            if scopes.is_empty() {
-                return Err(invalid_scope("A key needs at least one scope.".to_owned()));
-            }
-            scopes
-        }
-    };
-    if principal.scopes.covers(wanted) {
-        return Ok(wanted);
-    }
-    let missing: Vec<&str> =
-        wanted.iter().filter(|scope| !principal.may(*scope)).map(Scope::as_str).collect();
-    Err(ApiError::new(ErrorCode::InsufficientScope)
-        .because("A key cannot be given scopes that the token lacks which creates it.")
-        .detail("required", missing))
-}
-
-fn invalid_scope(why: String) -> ApiError {
-    let valid: Vec<&str> = Scope::ALL.into_iter().map(Scope::as_str).collect();
-    ApiError::new(ErrorCode::InvalidScope).because(why).detail("validScopes", valid)
-}
-
 fn created(key: NewToken, account_end: Option<Timestamp>) -> ApiKey {
     ApiKey {
         key_id: key.id,
@@ -176,8 +143,10 @@ fn created(key: NewToken, account_end: Option<Timestamp>) -> ApiKey {
         scopes: key.scopes,
         created_at: key.created_at,
         expires_at: earlier(key.expires_at, account_end),
-        last_used_at: None::<Timestamp>,
+        last_used_at: None,
         user_id: key.user,
+        replaced_by: None,
+        replaces: None,
     }
 }
 
@@ -192,6 +161,8 @@ fn listed(row: KeyRow) -> ApiKey {
         expires_at: earlier(row.expires_at, row.account_expires_at),
         last_used_at: row.last_used_at,
         user_id: row.user,
+        replaced_by: row.replaced_by,
+        replaces: row.replaces,
     }
 }
 

@@ -1,0 +1,50 @@
+//! Which profile and server count, and from where.
+
+use keywright_client::PlainText;
+use keywright_credentials::{ChosenServer, Credentials, ProfileName, ServerSource, Settings, choose_server};
+
+use super::Scene;
+use super::finding::Finding;
+use crate::context::choose_profile;
+use crate::error::CommandError;
+
+/// What counts.
+pub(super) struct Choice {
+    /// None when it cannot be told.
+    pub(super) server: Option<(ProfileName, ChosenServer)>,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Chooses as every other command does.
+pub(super) fn look(scene: &Scene, settings: Option<&Settings>, credentials: &Credentials) -> Choice {
+    let without = Settings::default();
+    let settings = settings.unwrap_or(&without);
+    let global = &scene.global;
+    let profile = match choose_profile(global.profile.clone(), &scene.environment, settings) {
+        Ok(profile) => profile,
+        Err(error) => {
+            let mend = "Correct the name, or leave it out.";
+            return Choice { server: None, findings: vec![Finding::failed("profile", &error, mend)] };
+        }
+    };
+    let plain_text = if global.insecure { PlainText::Anywhere } else { PlainText::LoopbackOnly };
+    let chosen = choose_server(global.server.as_deref(), &scene.environment, settings, &profile, plain_text);
+    let server = match chosen {
+        Ok(server) => server,
+        Err(error) => {
+            let failed = Finding::failed("server", &CommandError::from(error), "Correct the address.");
+            return Choice { server: None, findings: vec![failed] };
+        }
+    };
+    // The default server belongs to no profile, so a name that nothing knows was mistyped.
+    if server.source == ServerSource::Default && !profile.is_known(settings, credentials) {
+        let message = format!("there is no profile `{profile}`");
+        let mend = format!("Add it to {}, or choose another.", scene.paths.settings.display());
+        return Choice { server: None, findings: vec![Finding::problem("profile", message, mend)] };
+    }
+    let findings = vec![
+        Finding::ok("profile", profile.to_string()),
+        Finding::ok("server", format!("{} (from {})", server.url, server.source.describe())),
+    ];
+    Choice { server: Some((profile, server)), findings }
+}

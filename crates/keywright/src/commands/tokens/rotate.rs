@@ -1,0 +1,44 @@
+//! `keywright tokens rotate`: the new key goes to standard output alone, so that it can be piped on.
+
+use clap::Args;
+use keywright_protocol::Overlap;
+use keywright_protocol::wire::{ApiKey, RotateKey, RotatedKey};
+
+use super::find;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::table::printable;
+
+/// Which key, and how.
+#[derive(Debug, Args)]
+pub(crate) struct RotateArgs {
+    /// The id, the name, or the beginning of the key that `tokens list` shows
+    #[arg(value_name = "KEY")]
+    key: String,
+    /// How long the old key still works, such as 90s, 1h or 7d, the longest; not at all when left out
+    #[arg(long, value_name = "LENGTH")]
+    overlap: Option<Overlap>,
+}
+
+/// Puts a new key in the place of one and prints it.
+pub(crate) async fn rotate(context: &Context, args: RotateArgs) -> Result<(), CommandError> {
+    let id = find::id(context, &args.key).await?;
+    let overlap = args.overlap.unwrap_or_default();
+    let request = RotateKey { overlap_seconds: Some(overlap.seconds().into()) };
+    let rotated =
+        context.call("rotating the key", async |client| client.rotate_key(id, &request).await).await?;
+    let (key, replaced) = (rotated.new.key, rotated.replaced);
+    let old = if overlap == Overlap::default() {
+        format!("{} works no more", replaced.key_id)
+    } else {
+        format!("{} works until {}", replaced.key_id, replaced.ends_at)
+    };
+    context.output.say(&format!(
+        "The key {} is {} now; {old}. The new key is shown this once.",
+        printable(&key.name),
+        key.key_id
+    ));
+    let raw = rotated.new.raw;
+    let shown = RotatedKey { api_key: ApiKey { raw: Some(raw.expose().to_owned()), ..key }, replaced };
+    context.output.data(&shown, || raw.expose().to_owned())
+}
