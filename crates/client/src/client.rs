@@ -8,7 +8,7 @@ use http::{Method, Request, Response};
 use keywright_dial::control::Control;
 use keywright_protocol::wire::{
     self, ApiKeys, ClaimAdministrator, CreateChild, CreateKey, DeletedKey, Failure, InstanceProof,
-    RequestPage, Success, UsageReport, WhoAmI,
+    RenewedChild, RequestPage, Success, UsageReport, WhoAmI,
 };
 use keywright_protocol::{KeyId, Timestamp, routes};
 use keywright_secret::Secret;
@@ -70,6 +70,15 @@ impl Client {
     /// [`ClientError`]
     pub async fn child(&self, request: &CreateChild) -> Result<ChildToken, ClientError> {
         self.call::<wire::ChildToken>(Method::POST, routes::CHILD, body(request)).await.map(Into::into)
+    }
+
+    /// Lets a child of this client's token live for another half a day, or until its parent ends.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused with `NOT_FOUND` when it was revoked or is none of this token's.
+    pub async fn renew_child(&self, child: &Secret) -> Result<RenewedChild, ClientError> {
+        let request = wire::RenewChild { token: child.expose().to_owned() };
+        self.call(Method::PATCH, routes::CHILD, body(&request)).await
     }
 
     /// Ends the child token that this client uses.

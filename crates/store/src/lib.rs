@@ -34,4 +34,4 @@ pub use records::{
     SLOTS, Slot, UnknownOutcome,
 };
 pub use sweep::{SweepRules, Swept};
-pub use tokens::{ChildInsertion, NewToken, RevokedToken, TokenRow};
+pub use tokens::{ChildInsertion, ChildRenewal, NewToken, RevokedToken, TokenRow};

@@ -76,6 +76,7 @@ impl Target {
             "POST" if self.path == routes::KEYS => call.json(&json!({"name": "n"})),
             "POST" if self.path == routes::CLAIM => call.json(&json!({"code": "x"})),
             "POST" if self.path == routes::CHILD => call.json(&json!({})),
+            "PATCH" => call.json(&json!({"token": PlatformToken::mint(TokenKind::Access).expose()})),
             "POST" => call.json(&json!({"model": "m", "contents": [], "messages": []})),
             _ => call,
         }
@@ -111,6 +112,7 @@ fn gateway_targets() -> Vec<Target> {
 /// asks nobody is in [`OPEN`].
 const API: &[(&str, &str, Option<Scope>)] = &[
     ("POST", routes::CHILD, Some(Scope::ModelsUse)),
+    ("PATCH", routes::CHILD, Some(Scope::ModelsUse)),
     ("DELETE", routes::CHILD, None),
     ("GET", routes::WHOAMI, None),
     ("GET", routes::KEYS, Some(Scope::ApiKeysManage)),
