@@ -52,7 +52,7 @@ pub(super) fn place_of_arguments(program: &OsStr, arguments: &[OsString], agent:
 /// The agent of which a word is the path, the path of something inside its package, or the package's name
 /// with or without a version.
 fn named(word: &str) -> Option<Agent> {
-    let mut parts = word.split('/').map(|part| match part.rsplit_once('@') {
+    let parts = word.split('/').map(|part| match part.rsplit_once('@') {
         Some((name, _version)) if !name.is_empty() => name,
         _ => part,
     });
@@ -64,7 +64,7 @@ fn named(word: &str) -> Option<Agent> {
             let inside = part.eq_ignore_ascii_case(recipe.program) && part != last;
             !inside && recipe.packages.iter().any(|package| part.eq_ignore_ascii_case(package))
         };
-        last.eq_ignore_ascii_case(recipe.program) || parts.any(package)
+        last.eq_ignore_ascii_case(recipe.program) || parts.clone().any(package)
     })
 }
 

@@ -39,6 +39,8 @@ const OPTIONS: &[&str] = &[
     "config",
     "model-settings-file",
 ];
+/// An option itself, and so not the beginning of another.
+const MODEL: &str = "model";
 /// Variables in `.env` that do: aider's own, which win over what it is given, and addresses.
 const VARIABLES: &[&str] = &[
     "AIDER_API_KEY",
@@ -70,7 +72,10 @@ fn inspect(request: &LaunchRequest<'_>, place: Place) -> Result<Findings, Launch
     let found = folders_of_repository(request).into_iter().flat_map(|folder| {
         let (options, variables) = (folder.join(".aider.conf.yml"), folder.join(".env"));
         let models = folder.join(".aider.model.settings.yml");
-        let option = |name: &String| name.len() > 2 && OPTIONS.iter().any(|it| it.starts_with(name.as_str()));
+        let option = |name: &String| {
+            let begins = OPTIONS.iter().any(|it| it.starts_with(name.as_str()));
+            begins && name.len() > 2 && name != MODEL
+        };
         let variable = |name: &String| VARIABLES.contains(&name.as_str());
         [
             yaml_names(&options).map(|names| (options, names.into_iter().filter(option).collect())),

@@ -1,0 +1,1 @@
+//! How a run ends when something goes wrong, and what is left then.
