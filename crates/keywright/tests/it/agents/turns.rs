@@ -40,7 +40,8 @@ const CASES: &[Case] = &[
         program: "gemini",
         // Without a terminal it starts in trusted folders alone.
         flags: &["--trust-project"],
-        prompt: &["-m", "gemini-2.5-flash", "-p", "PROMPT"],
+        // Without a model it has a small one choose, and wants the choice as JSON.
+        prompt: &["-p", "PROMPT"],
         tool: &["-m", "gemini-2.5-flash", "--yolo", "-p", "use the tool run_shell_command"],
         client: "gemini-cli",
         session: |_, _| None,
