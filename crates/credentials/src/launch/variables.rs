@@ -69,7 +69,7 @@ impl Variable {
 }
 
 /// What stands for the token in a command that is shown.
-pub const TOKEN_VARIABLE: &str = "KEYWRIGHT_TOKEN";
+pub const TOKEN_VARIABLE: &str = "AGENT_TOKEN";
 
 /// Our own credentials: a child gets none but the token made for it.
 pub(super) const OWN: &[Removal] = &[

@@ -232,18 +232,18 @@ fn the_plain_command_is_one_that_a_shell_runs_to_the_same_end() {
         let scene = Scene::new();
         let launch = scene.prepare(agent.program(), BEFORE, false).unwrap();
         let command = launch.plain_command();
-        assert!(!command.contains("canary") && command.contains("$KEYWRIGHT_TOKEN"), "{command}");
+        assert!(!command.contains("canary") && command.contains("$AGENT_TOKEN"), "{command}");
         let status = std::process::Command::new("sh")
             .args(["-c", &command])
             .env_clear()
             .envs(BEFORE.iter().copied())
             .env("PATH", "/usr/bin:/bin")
-            .env("KEYWRIGHT_TOKEN", "at_shell")
+            .env("AGENT_TOKEN", "at_shell")
             .status()
             .unwrap();
         assert_eq!(status.code(), Some(7), "{command}");
         let seen = scene.lines("seen");
-        let set = seen.iter().filter(|line| line.contains("at_shell") && !line.starts_with("KEYWRIGHT_"));
+        let set = seen.iter().filter(|line| line.contains("at_shell") && !line.starts_with("AGENT_TOKEN="));
         assert_eq!(set.count(), launch.variables.iter().filter(|variable| variable.is_secret()).count());
         assert!(scene.lines("arguments").join(" ").ends_with("-p a prompt"));
     }

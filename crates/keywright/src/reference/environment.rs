@@ -97,10 +97,6 @@ const SECTIONS: &[Section] = &[
                 "AIDER_SET_ENV",
                 "Variables that aider sets; `keywright run` adds the gateway's address to them.",
             ),
-            (
-                "KEYWRIGHT_TOKEN",
-                "Stands for a token in the command that `keywright run -v` shows; nothing reads it.",
-            ),
             ("NO_COLOR", "Output has no colour."),
             ("PATH", "Where `keywright run` finds the program."),
         ],

@@ -159,7 +159,7 @@ fn more_is_said_of_what_is_set_and_the_same_without_us() {
         "Taken out of its environment: GOOGLE_API_KEY (",
         "Temporary: GEMINI_CLI_HOME leads to a folder in ",
         "env -u GOOGLE_API_KEY NO_PROXY=127.0.0.1 ",
-        "GEMINI_API_KEY=\"$KEYWRIGHT_TOKEN\"",
+        "GEMINI_API_KEY=\"$AGENT_TOKEN\"",
         " gemini --version",
     ] {
         assert!(ended.stderr.contains(said), "{said}: {}", ended.stderr);
