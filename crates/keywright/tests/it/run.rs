@@ -130,6 +130,13 @@ fn what_a_shell_needs_is_printed_for_eval() {
 }
 
 #[test]
+fn nothing_is_printed_for_a_gateway_that_would_be_gone() {
+    let cli = Cli::new();
+    let ended = Ended::of(&mut cli.home.command(["run", "--demo", "--print-env", "--", "pi"])).with_code(2);
+    assert!(ended.stdout.is_empty() && ended.stderr.contains("needs a server"), "{}", ended.stderr);
+}
+
+#[test]
 fn what_is_printed_is_sorted_and_an_object_with_json() {
     let cli = Cli::new();
     let lines =

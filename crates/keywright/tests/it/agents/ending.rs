@@ -135,10 +135,10 @@ fn stored_sign_ins_of_the_user_are_not_used() {
 }
 
 fn started(scene: &Scene, flags: &[&str], program: &str, arguments: &[&str]) -> Child {
-    let command = scene.keywright(["run"]);
+    let command = scene.started_by(flags);
     // A session of its own, so that what is left of it can be found.
     let mut apart = Command::new("setsid");
-    apart.arg(command.get_program()).args(command.get_args()).args(flags).arg("--").arg(tool(program));
+    apart.arg(command.get_program()).args(command.get_args()).arg("--").arg(tool(program));
     apart
         .args(arguments)
         .env_clear()
@@ -151,7 +151,7 @@ fn started(scene: &Scene, flags: &[&str], program: &str, arguments: &[&str]) -> 
 fn calling(scene: &Scene, run: &mut Child, program: &str) {
     let begun = Instant::now();
     // It makes its account by itself.
-    while !scene.home.credentials().exists()
+    while (scene.served.is_some() && !scene.home.credentials().exists())
         || !scene.calls().iter().any(|call| call["outcome"] == "running" && call["stream"] == true)
     {
         assert!(run.try_wait().unwrap().is_none(), "{program} ended before it was answered");

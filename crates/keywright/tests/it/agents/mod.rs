@@ -20,10 +20,12 @@ use crate::tools::tool;
 enum Setting {
     /// A server of its own process.
     Server,
+    /// No server: the gateway inside the command.
+    Local,
 }
 
 impl Setting {
-    const ALL: [Self; 1] = [Self::Server];
+    const ALL: [Self; 2] = [Self::Server, Self::Local];
 }
 
 /// A home and a gateway for it.
@@ -37,6 +39,7 @@ impl Scene {
         let home = Home::new();
         let served = match setting {
             Setting::Server => Some(Served::demo(&home)),
+            Setting::Local => None,
         };
         std::fs::create_dir(home.path().join("project")).unwrap();
         Self { home, served }
@@ -57,15 +60,23 @@ impl Scene {
         command
     }
 
+    /// `run` with these flags, ready for its program.
+    fn started_by(&self, flags: &[&str]) -> Command {
+        let mut command = self.keywright(["run"]);
+        if self.served.is_none() {
+            command.arg("--demo");
+        }
+        command.args(flags);
+        command
+    }
+
     fn project(&self) -> std::path::PathBuf {
         self.home.path().join("project")
     }
 
     /// Runs an agent to its end, which comes.
     fn run(&self, flags: &[&str], program: &str, arguments: &[&str]) -> Ended {
-        Ended::of(&mut within_minutes(
-            self.keywright(["run"]).args(flags).arg("--").arg(tool(program)).args(arguments),
-        ))
+        Ended::of(&mut within_minutes(self.started_by(flags).arg("--").arg(tool(program)).args(arguments)))
     }
 
     /// The records of its calls, newest first.
