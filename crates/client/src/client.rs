@@ -8,7 +8,8 @@ use http::{Method, Request, Response};
 use keywright_dial::control::Control;
 use keywright_protocol::wire::{
     self, ApiKey, ApiKeys, ClaimAdministrator, CreateChild, CreateKey, DeletedKey, Failure, InstanceProof,
-    Models, ProviderStates, RequestDetail, RequestPage, RotateKey, Success, UpdateKey, UsageReport, WhoAmI,
+    Models, ProviderStates, RenewedChild, RequestDetail, RequestPage, RotateKey, Success, UpdateKey,
+    UsageReport, WhoAmI,
 };
 use keywright_protocol::{KeyId, RequestId, Timestamp, routes};
 use keywright_secret::Secret;
@@ -71,6 +72,15 @@ impl Client {
     /// [`ClientError`]
     pub async fn child(&self, request: &CreateChild) -> Result<ChildToken, ClientError> {
         self.call::<wire::ChildToken>(Method::POST, routes::CHILD, body(request)).await.map(Into::into)
+    }
+
+    /// Lets a child of this client's token live for another half a day, or until its parent ends.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused with `NOT_FOUND` when it was revoked or is none of this token's.
+    pub async fn renew_child(&self, child: &Secret) -> Result<RenewedChild, ClientError> {
+        let request = wire::RenewChild { token: child.expose().to_owned() };
+        self.call(Method::PATCH, routes::CHILD, body(&request)).await
     }
 
     /// Ends the child token that this client uses.

@@ -15,6 +15,8 @@ pub struct Paths {
     pub providers: PathBuf,
     /// The data folder, which holds a server's files and the records of local mode.
     pub data: PathBuf,
+    /// Where configuration folders are made for agents: `agents`, beside the credentials.
+    pub agents: PathBuf,
     /// What a server of this user writes so that its clients know it: `instance`, in the data folder.
     pub instance: PathBuf,
     /// The home folder, where agents keep their own settings.
@@ -45,6 +47,7 @@ impl Paths {
             .map_or_else(|| folder("XDG_DATA_HOME", ".local/share"), PathBuf::from);
         Ok(Self {
             settings: settings.join("config.toml"),
+            agents: credentials.join("agents"),
             credentials: credentials.join("credentials.json"),
             providers: credentials.join("providers.json"),
             instance: data.join("instance"),
@@ -82,6 +85,7 @@ mod tests {
         let paths = paths(&[("HOME", "/h"), ("KEYWRIGHT_HOME", "/k"), ("KEYWRIGHT_DATA_DIR", "/d")]);
         assert_eq!(paths.settings, PathBuf::from("/k/config.toml"));
         assert_eq!(paths.credentials, PathBuf::from("/k/credentials.json"));
+        assert_eq!(paths.agents, PathBuf::from("/k/agents"));
         assert_eq!(paths.instance, PathBuf::from("/d/instance"));
     }
 }

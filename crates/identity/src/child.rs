@@ -2,7 +2,7 @@
 
 use keywright_protocol::{ApiError, ErrorCode, KeyId, Principal, Scope, Scopes, Timestamp};
 use keywright_secret::{PlatformToken, TokenKind};
-use keywright_store::{ChildInsertion, NewToken};
+use keywright_store::{ChildInsertion, ChildRenewal, NewToken};
 
 use crate::failure::{seconds_until, store_failed};
 use crate::require::refuse_child;
@@ -56,6 +56,38 @@ impl Identity {
                 .detail("limit", MOST_CHILDREN)
                 .retry_in(seconds_until(until, now))),
             ChildInsertion::ParentRevoked => Err(Unproven::Revoked.into()),
+        }
+    }
+}
+
+impl Identity {
+    /// Lets a child of the caller's token live for another 12 hours from now, and never longer than its
+    /// parent: so a program that runs for days keeps its token, and a token that nobody vouches for any
+    /// more still ends within half a day. Only the parent asks; the child itself may not.
+    ///
+    /// # Errors
+    /// `FORBIDDEN` for a child, `INSUFFICIENT_SCOPE` without `models:use`, `KEY_MALFORMED`, `NOT_FOUND`
+    /// when the caller has no such child or it was revoked, `MAX_CHILD_TOKENS_REACHED` when it had ended
+    /// and there is no room, and `KEY_REVOKED` or `KEY_EXPIRED` when the parent ended meanwhile.
+    pub async fn renew_child(&self, parent: &Principal, child: &str) -> Result<Timestamp, ApiError> {
+        let now = self.still_standing(parent)?;
+        refuse_child(parent)?;
+        require(parent, Scope::ModelsUse)?;
+        let child = PlatformToken::parse(child).map_err(|_| ApiError::new(ErrorCode::KeyMalformed))?.hash();
+        let end = now.plus_seconds(LONGEST_SECONDS);
+        let end = parent.expires_at.map_or(end, |parents| parents.min(end));
+        let store = &self.inner.store;
+        let renewal = store.renew_child(parent.organization, parent.token, &child, end, now, MOST_CHILDREN);
+        match renewal.await.map_err(|error| store_failed(&error))? {
+            ChildRenewal::Until(end) => {
+                self.inner.cache.distrust([child]);
+                Ok(end)
+            }
+            ChildRenewal::FullUntil(until) => Err(ApiError::new(ErrorCode::MaxChildTokensReached)
+                .detail("limit", MOST_CHILDREN)
+                .retry_in(seconds_until(until, now))),
+            ChildRenewal::Gone => Err(ApiError::new(ErrorCode::NotFound)
+                .because("This token has made no such token for an agent, or that was revoked.")),
         }
     }
 }

@@ -253,9 +253,13 @@ impl From<LaunchError> for CommandError {
                 )
             }
             // As shells exit.
-            LaunchError::NotFound { .. } => of(Exit::User, "PROGRAM_NOT_FOUND", &error)
-                .exiting(127)
-                .hint("Check the name, or give the path of the program."),
+            LaunchError::NotFound { agent, .. } => {
+                of(Exit::User, "PROGRAM_NOT_FOUND", &error).exiting(127).hint(match agent {
+                    Some(agent) => format!("To install {}: {}", agent.name(), agent.install_command()),
+                    None => "Check the name, or give the path of the program.".to_owned(),
+                })
+            }
+            LaunchError::Folder { .. } => of(Exit::User, "FILE_UNUSABLE", &error),
             LaunchError::NotStarted { .. } => of(Exit::User, "PROGRAM_NOT_STARTED", &error).exiting(126),
         }
     }

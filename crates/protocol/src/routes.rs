@@ -2,7 +2,7 @@
 
 /// Makes a temporary account (`POST`).
 pub const TEMPORARY: &str = "/api/v1/auth/temporary";
-/// Makes a child token for an agent (`POST`); a child ends itself (`DELETE`).
+/// Makes a child token for an agent (`POST`) and lets it live on (`PATCH`); a child ends itself (`DELETE`).
 pub const CHILD: &str = "/api/v1/auth/child";
 /// Who is calling (`GET`).
 pub const WHOAMI: &str = "/api/v1/whoami";

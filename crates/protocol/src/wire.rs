@@ -124,6 +124,24 @@ pub struct ChildToken {
     pub expires_at: Timestamp,
 }
 
+/// Asks that a child of the caller's token live on.
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RenewChild {
+    /// The child token.
+    pub token: String,
+}
+
+/// How long a child token lives now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct RenewedChild {
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
 /// Who is calling.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

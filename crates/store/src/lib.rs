@@ -39,4 +39,4 @@ pub use records::{
     RequestFilter, SLOTS, Slot, UnknownOutcome,
 };
 pub use sweep::{SweepRules, Swept};
-pub use tokens::{ChildInsertion, NewToken, RevokedToken, TokenRow};
+pub use tokens::{ChildInsertion, ChildRenewal, NewToken, RevokedToken, TokenRow};

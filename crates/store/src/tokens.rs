@@ -72,6 +72,18 @@ pub enum ChildInsertion {
     ParentRevoked,
 }
 
+/// What became of a child that was to live longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChildRenewal {
+    /// It ends at that time now.
+    Until(Timestamp),
+    /// It had ended, and the parent has as many live children as it may have; the first of them ends at
+    /// that time.
+    FullUntil(Timestamp),
+    /// The parent has no such child, or it was revoked.
+    Gone,
+}
+
 /// A token that a transaction has just ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RevokedToken {
@@ -100,18 +112,52 @@ impl Store {
         let parent = child.parent.map(|parent| parent.to_string());
         transaction!(self, |open| {
             take_turn(open, child.organization).await?;
-            // The n-th that ends last: while it lives there is no room. The first to end makes some.
-            let ends = values![&parent, child.created_at, most - 1];
-            let full: Option<(i64,)> = open.first(NTH_LIVE_CHILD, ends).await?;
-            if full.is_some() {
-                let first: Option<(i64,)> =
-                    open.first(FIRST_LIVE_CHILD, values![&parent, child.created_at]).await?;
-                let (first,) = first.ok_or(StoreError::Unreadable { column: "tokens.expires_at" })?;
-                ChildInsertion::FullUntil(Timestamp(first))
+            if let Some(until) =
+                full_until(open, parent.as_deref().unwrap_or_default(), child.created_at, most).await?
+            {
+                ChildInsertion::FullUntil(until)
             } else if child.insert(open, INSERT_CHILD, &[]).await? == 1 {
                 ChildInsertion::Inserted
             } else {
                 ChildInsertion::ParentRevoked
+            }
+        })
+    }
+
+    /// Lets a child of `parent` live until `until`, never shorter than it would have. One that has ended
+    /// by itself lives again if that does not make more than `most`.
+    ///
+    /// # Errors
+    /// When the database does not answer. How long the child lives is unknown then.
+    pub async fn renew_child(
+        &self,
+        organization: OrganizationId,
+        parent: KeyId,
+        child: &TokenHash,
+        until: Timestamp,
+        now: Timestamp,
+        most: i64,
+    ) -> Result<ChildRenewal, StoreError> {
+        let parent = parent.to_string();
+        transaction!(self, |open| {
+            take_turn(open, organization).await?;
+            let found: Option<(i64,)> =
+                open.first(FIND_CHILD, values![&child.as_bytes()[..], &parent]).await?;
+            match found.map(|(end,)| Timestamp(end)) {
+                None => ChildRenewal::Gone,
+                Some(end) if end >= until => ChildRenewal::Until(end),
+                Some(end) => {
+                    let full = match end > now {
+                        true => None,
+                        false => full_until(open, &parent, now, most).await?,
+                    };
+                    if let Some(until) = full {
+                        ChildRenewal::FullUntil(until)
+                    } else {
+                        open.execute(RENEW_CHILD, values![&child.as_bytes()[..], until]).await?;
+                        ChildRenewal::Until(until)
+                    }
+                }
             }
         })
     }
@@ -214,6 +260,23 @@ pub(crate) async fn revoke(
     rows.into_iter().map(read_revoked).collect()
 }
 
+/// When the first of the parent's live children ends, if it has as many as it may have.
+async fn full_until(
+    open: &mut Transaction,
+    parent: &str,
+    now: Timestamp,
+    most: i64,
+) -> Result<Option<Timestamp>, StoreError> {
+    // The n-th that ends last: while it lives there is no room. The first to end makes some.
+    let full: Option<(i64,)> = open.first(NTH_LIVE_CHILD, values![parent, now, most - 1]).await?;
+    if full.is_none() {
+        return Ok(None);
+    }
+    let first: Option<(i64,)> = open.first(FIRST_LIVE_CHILD, values![parent, now]).await?;
+    let (first,) = first.ok_or(StoreError::Unreadable { column: "tokens.expires_at" })?;
+    Ok(Some(Timestamp(first)))
+}
+
 /// Reads a stored hash.
 pub(crate) fn read_hash(bytes: &[u8]) -> Result<TokenHash, StoreError> {
     TokenHash::from_bytes(bytes).ok_or(StoreError::Unreadable { column: "tokens.hash" })
@@ -293,6 +356,9 @@ statements! {
                       AND expires_at > $2 ORDER BY expires_at DESC LIMIT 1 OFFSET $3";
     FIRST_LIVE_CHILD = "SELECT expires_at FROM tokens WHERE parent_id = $1 AND revoked_at IS NULL \
                         AND expires_at > $2 ORDER BY expires_at LIMIT 1";
+    FIND_CHILD = "SELECT expires_at FROM tokens WHERE hash = $1 AND parent_id = $2 AND revoked_at IS NULL \
+                  AND expires_at IS NOT NULL";
+    RENEW_CHILD = "UPDATE tokens SET expires_at = $2 WHERE hash = $1 AND revoked_at IS NULL";
     TAKE_TURN = "UPDATE organizations SET seq = seq + 1 WHERE id = $1";
     FIND_REVOCABLE = "SELECT id FROM tokens WHERE id = $1 AND organization_id = $2 AND revoked_at IS NULL";
     REVOKE = "UPDATE tokens SET revoked_at = $3 WHERE (id = $1 OR parent_id = $1 OR replaced_by = $1 \

@@ -11,29 +11,32 @@ use rustix::termios::tcgetpgrp;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::LaunchError;
+use super::{Agent, LaunchError};
 use crate::Environment;
 
+/// Starts the program and waits for it; `signals` were listened to before anything was made for it.
 pub(super) async fn run(
     program: &OsStr,
     arguments: &[OsString],
     environment: &Environment,
+    signals: Signals,
 ) -> Result<u8, LaunchError> {
     let name = || program.to_string_lossy().into_owned();
     let outcome = async {
-        // Before the child is there, so that no signal ends this process and leaves the child behind.
-        let signals = Signals::listen()?;
         let mut child = Command::new(program).args(arguments).env_clear().envs(environment.iter()).spawn()?;
         signals.pass_on_until_exit(&mut child).await
     };
     match outcome.await {
         Ok(status) => Ok(exit_code(status)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(LaunchError::NotFound { program: name() }),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(LaunchError::NotFound { program: name(), agent: Agent::of(program) })
+        }
         Err(source) => Err(LaunchError::NotStarted { program: name(), source }),
     }
 }
 
-struct Signals {
+/// The signals that would end this process: from here on they do not, and reach the child instead.
+pub(super) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     quit: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
@@ -41,7 +44,7 @@ struct Signals {
 }
 
 impl Signals {
-    fn listen() -> io::Result<Self> {
+    pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             quit: signal(SignalKind::quit())?,

@@ -1,4 +1,4 @@
-//! Whether a command line starts Claude Code, by whatever detour.
+//! Which agents a command line starts, by whatever detour.
 //!
 //! What is overlooked here is warned of, not refused, so it looks rather too closely: a name where
 //! none is meant costs little.
@@ -6,14 +6,12 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-/// Whether that is Claude Code itself.
-pub(super) fn is_claude_code(program: &OsStr) -> bool {
-    Path::new(program).file_name().is_some_and(|name| name.eq_ignore_ascii_case("claude"))
-}
+use super::Agent;
 
-/// Whether the program or an argument is a path to Claude Code or its package, begins with one as a
-/// command line does, or holds one where a shell would read it.
-pub(super) fn names_claude_code(program: &OsStr, arguments: &[OsString]) -> bool {
+/// The agents of which the program or an argument is a path to the agent or its package, begins with one
+/// as a command line does, or holds one where a shell would read it.
+pub(super) fn names_agents(program: &OsStr, arguments: &[OsString]) -> Vec<Agent> {
+    let mut found = Vec::new();
     let mut shell_reads_next = false;
     for part in std::iter::once(program).chain(arguments.iter().map(OsString::as_os_str)) {
         let text = part.to_string_lossy();
@@ -27,26 +25,47 @@ pub(super) fn names_claude_code(program: &OsStr, arguments: &[OsString]) -> bool
             None => (std::mem::take(&mut shell_reads_next), text.as_ref()),
         };
         let mut words = value.split(|c: char| c.is_whitespace() || SHELL_SIGNS.contains(c));
-        let named = match read_by_shell {
-            true => words.any(names),
-            false => names(value) || words.find(|word| !word.is_empty()).is_some_and(names),
-        };
-        if named {
-            return true;
+        match read_by_shell {
+            true => found.extend(words.filter_map(named)),
+            false => {
+                found.extend(named(value));
+                found.extend(words.find(|word| !word.is_empty()).and_then(named));
+            }
         }
     }
-    false
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
-/// Whether a word is the path of Claude Code, of something inside its package, or the package's name
+/// Where in the arguments of `program` an agent's own begin, if that is sure: behind its name, where it
+/// stands alone and the program only starts others.
+pub(super) fn place_of_arguments(program: &OsStr, arguments: &[OsString], agent: Agent) -> Option<usize> {
+    let starter = Path::new(program).file_name().and_then(OsStr::to_str)?;
+    if !STARTERS.contains(&starter) {
+        return None;
+    }
+    let alone = |argument: &OsString| argument.to_str().is_some_and(|word| named(word) == Some(agent));
+    arguments.iter().position(alone).map(|index| index + 1)
+}
+
+/// The agent of which a word is the path, the path of something inside its package, or the package's name
 /// with or without a version.
-fn names(word: &str) -> bool {
-    let mut parts = word.split('/').map(|part| match part.rsplit_once('@') {
+fn named(word: &str) -> Option<Agent> {
+    let parts = word.split('/').map(|part| match part.rsplit_once('@') {
         Some((name, _version)) if !name.is_empty() => name,
         _ => part,
     });
     let last = parts.clone().next_back().unwrap_or_default();
-    last.eq_ignore_ascii_case("claude") || parts.any(|part| part.eq_ignore_ascii_case("claude-code"))
+    Agent::ALL.into_iter().find(|agent| {
+        let recipe = agent.recipe();
+        // A folder that is named as the program is not the program.
+        let package = |part: &str| {
+            let inside = part.eq_ignore_ascii_case(recipe.program) && part != last;
+            !inside && recipe.packages.iter().any(|package| part.eq_ignore_ascii_case(package))
+        };
+        last.eq_ignore_ascii_case(recipe.program) || parts.clone().any(package)
+    })
 }
 
 /// The command line in `-Sclaude` and `--command=claude`.
@@ -64,6 +83,29 @@ fn announces_command(option: &str) -> bool {
 
 /// Of `env`, `su`, `script`, `npx`, `npm exec` and shells.
 const COMMAND_OPTIONS: &[&str] = &["--split-string", "--command", "--call", "--shell"];
+/// Programs that do nothing but start the one that their arguments name.
+const STARTERS: &[&str] = &[
+    "env",
+    "npx",
+    "bunx",
+    "pnpx",
+    "npm",
+    "pnpm",
+    "bun",
+    "uvx",
+    "pipx",
+    "nice",
+    "nohup",
+    "setsid",
+    "stdbuf",
+    "time",
+    "timeout",
+    "ionice",
+    "chrt",
+    "doas",
+    "sudo",
+    "caffeinate",
+];
 /// What parts words in a shell.
 const SHELL_SIGNS: &str = ";|&()<>{}\"'`$=\\";
 
@@ -71,9 +113,9 @@ const SHELL_SIGNS: &str = ";|&()<>{}\"'`$=\\";
 mod tests {
     use super::*;
 
-    fn named(line: &[&str]) -> bool {
+    fn found(line: &[&str]) -> Vec<Agent> {
         let arguments: Vec<OsString> = line[1..].iter().map(Into::into).collect();
-        names_claude_code(OsStr::new(line[0]), &arguments)
+        names_agents(OsStr::new(line[0]), &arguments)
     }
 
     #[test]
@@ -102,21 +144,57 @@ mod tests {
             &["su", "--command", "true; claude"],
             &["Env", "CLAUDE"],
         ] {
-            assert!(named(line), "{line:?}");
+            assert_eq!(found(line), [Agent::ClaudeCode], "{line:?}");
         }
     }
 
     #[test]
     fn what_only_speaks_of_it_does_not_name_it() {
         for line in [
-            &["codex", "exec", "compare yourself with claude"][..],
+            &["bash", "notes.sh", "compare yourself with claude"][..],
             &["python3", "bench.py", "--model", "claude-sonnet-4"],
             &["python3", "claude.py"],
             &["sh", "-c", "echo claudette; ./claude.sh"],
             &["cat", ".claude/settings.json", "claude/notes.txt", ""],
             &["git", "commit", "-m", "more of claude"],
         ] {
-            assert!(!named(line), "{line:?}");
+            assert!(found(line).is_empty(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn every_agent_is_found_by_its_program_and_its_package() {
+        for (line, agent) in [
+            (&["env", "codex", "exec"][..], Agent::Codex),
+            (&["npx", "-y", "@openai/codex@0.169.0"], Agent::Codex),
+            (&["npx", "@google/gemini-cli"], Agent::GeminiCli),
+            (&["sh", "-c", "gemini -p x"], Agent::GeminiCli),
+            (&["bunx", "opencode-ai@latest"], Agent::OpenCode),
+            (&["npx", "@earendil-works/pi-coding-agent"], Agent::Pi),
+            (&["timeout", "9", "pi"], Agent::Pi),
+            (&["uvx", "--from", "aider-chat", "aider"], Agent::Aider),
+            (&["pipx", "run", "aider-chat"], Agent::Aider),
+        ] {
+            assert_eq!(found(line), [agent], "{line:?}");
+        }
+        assert_eq!(found(&["sh", "-c", "codex || claude"]), [Agent::ClaudeCode, Agent::Codex]);
+        for line in [&["pip", "install", "x"][..], &["cat", "codex/notes", "pi.txt"], &["sh", "-c", "pipx x"]]
+        {
+            assert!(found(line).is_empty(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn an_agents_own_arguments_begin_behind_its_name() {
+        for (line, place) in [
+            (&["env", "A=b", "codex", "exec"][..], Some(2)),
+            (&["npx", "-y", "@openai/codex", "exec"], Some(2)),
+            (&["sh", "-c", "codex exec"], None),
+            (&["grep", "codex", "file"], None),
+            (&["env", "-S", "codex exec"], None),
+        ] {
+            let arguments: Vec<OsString> = line[1..].iter().map(Into::into).collect();
+            assert_eq!(place_of_arguments(OsStr::new(line[0]), &arguments, Agent::Codex), place, "{line:?}");
         }
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn merge(environment: &mut Environment, server: &ServerUrl) {
     }
 }
 
-const SPELLINGS: [&str; 2] = ["NO_PROXY", "no_proxy"];
+pub(super) const SPELLINGS: [&str; 2] = ["NO_PROXY", "no_proxy"];
 
 #[cfg(test)]
 mod tests {

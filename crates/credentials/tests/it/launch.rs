@@ -9,15 +9,15 @@ use keywright_credentials::Environment;
 use keywright_credentials::launch::{Launch, LaunchError, LaunchRequest};
 use keywright_secret::Secret;
 
-const SERVER: &str = "http://127.0.0.1:5399";
+pub(crate) const SERVER: &str = "http://127.0.0.1:5399";
 
 /// A home, a project, and an agent that writes down what it was started with.
-struct Scene {
-    folder: tempfile::TempDir,
+pub(crate) struct Scene {
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let scene = Self { folder: tempfile::tempdir().unwrap() };
         for folder in ["home/.claude", "project/.claude", "bin"] {
             std::fs::create_dir_all(scene.path(folder)).unwrap();
@@ -26,7 +26,7 @@ impl Scene {
             "#!/bin/sh\nenv | sort > '{0}/seen'\nprintf '%s\\n' \"$@\" > '{0}/arguments'\nexit 7\n",
             scene.folder.path().display()
         );
-        for agent in ["claude", "program"] {
+        for agent in ["claude", "codex", "gemini", "opencode", "pi", "aider", "program"] {
             let path = scene.path("bin").join(agent);
             std::fs::write(&path, &script).unwrap();
             std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
@@ -34,20 +34,39 @@ impl Scene {
         scene
     }
 
-    fn path(&self, relative: &str) -> PathBuf {
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
         self.folder.path().join(relative)
     }
 
-    fn write(&self, relative: &str, content: &str) {
+    pub(crate) fn write(&self, relative: &str, content: &str) {
+        std::fs::create_dir_all(self.path(relative).parent().unwrap()).unwrap();
         std::fs::write(self.path(relative), content).unwrap();
     }
 
-    fn prepare(&self, program: &str, variables: &[(&str, &str)], trust: bool) -> Result<Launch, LaunchError> {
+    pub(crate) fn prepare(
+        &self,
+        program: &str,
+        variables: &[(&str, &str)],
+        trust: bool,
+    ) -> Result<Launch, LaunchError> {
         let program = self.path("bin").join(program);
         self.prepare_line(&[program.to_str().unwrap(), "-p", "a prompt"], variables, trust)
     }
 
-    fn prepare_line(
+    pub(crate) fn prepare_in(&self, folder: &Path, program: &str) -> Result<Launch, LaunchError> {
+        Launch::prepare(&LaunchRequest {
+            program: OsStr::new(program),
+            arguments: &[],
+            environment: &Environment::default(),
+            server: &ServerUrl::parse(SERVER, PlainText::LoopbackOnly).unwrap(),
+            home: &self.path("home"),
+            folder,
+            agents: &self.path("agents"),
+            trust_project: false,
+        })
+    }
+
+    pub(crate) fn prepare_line(
         &self,
         line: &[&str],
         variables: &[(&str, &str)],
@@ -63,23 +82,24 @@ impl Scene {
             server: &ServerUrl::parse(SERVER, PlainText::LoopbackOnly).unwrap(),
             home: &self.path("home"),
             folder: &self.path("project"),
+            agents: &self.path("agents"),
             trust_project: trust,
         })
     }
 
     /// Starts it; its environment, a line a variable.
-    async fn start(&self, program: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    pub(crate) async fn start(&self, program: &str, variables: &[(&str, &str)]) -> Vec<String> {
         let launch = self.prepare(program, variables, false).unwrap();
         assert_eq!(launch.run(&Secret::new("at_child")).await.unwrap(), 7);
         self.lines("seen")
     }
 
-    fn lines(&self, file: &str) -> Vec<String> {
+    pub(crate) fn lines(&self, file: &str) -> Vec<String> {
         std::fs::read_to_string(self.path(file)).unwrap().lines().map(str::to_owned).collect()
     }
 }
 
-fn value<'a>(seen: &'a [String], name: &str) -> Option<&'a str> {
+pub(crate) fn value<'a>(seen: &'a [String], name: &str) -> Option<&'a str> {
     seen.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
 }
 
@@ -275,6 +295,7 @@ async fn a_program_that_is_not_there_or_no_program_is_said_so() {
             server: &ServerUrl::parse(SERVER, PlainText::LoopbackOnly).unwrap(),
             home: scene.folder.path(),
             folder: scene.folder.path(),
+            agents: scene.folder.path(),
             trust_project: false,
         })
         .unwrap()
@@ -296,6 +317,7 @@ async fn a_program_ended_by_a_signal_exits_as_a_shell_would_say() {
         server: &ServerUrl::parse(SERVER, PlainText::LoopbackOnly).unwrap(),
         home: Path::new("/nonexistent"),
         folder: Path::new("/nonexistent"),
+        agents: Path::new("/nonexistent"),
         trust_project: false,
     });
     assert_eq!(launch.unwrap().run(&Secret::new("at_child")).await.unwrap(), 137);

@@ -1,11 +1,13 @@
 //! The files, the accounts in them and the agents started with them, as other processes meet them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+mod agents;
 mod crash;
 mod fake_api;
 mod files;
 mod instance;
 mod launch;
+mod overlay;
 mod process;
 mod provision;
 mod resolve;

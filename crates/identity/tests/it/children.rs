@@ -188,3 +188,75 @@ async fn a_child_that_ended_or_was_revoked_makes_room_for_another() {
     })
     .await;
 }
+
+/// What a session of days needs: its token is the same one all along, and ends with its parent.
+#[tokio::test]
+async fn a_child_lives_on_while_its_parent_asks_for_it_and_not_a_moment_longer_than_the_parent() {
+    on_both(|scene| async move {
+        let settings = IdentitySettings { temporary_ttl_seconds: 40 * 3_600, ..IdentitySettings::default() };
+        let bench = Bench::with(scene, settings);
+        let parent = bench.caller().await;
+        let parents = parent.expires_at.expect("an end");
+        let (token, first) = bench.identity.mint_child(&parent, None).await.expect("a child");
+        for _ in 0..3 {
+            bench.clock.forward_seconds(11 * 3_600);
+            // It was read before, so that a remembered end would show.
+            let remembered = bench.verified(&token).await.expires_at.expect("an end");
+            let end = bench.identity.renew_child(&parent, token.expose()).await.expect("renewed");
+            assert!(end > remembered && end > first && end <= parents);
+            assert_eq!(bench.verified(&token).await.expires_at, Some(end));
+        }
+        let end = bench.identity.renew_child(&parent, token.expose()).await.expect("as long as may be");
+        assert_eq!(end, parents);
+        bench.clock.set(parents);
+        assert_eq!(bench.refusal(&token).await, Unproven::Expired);
+        assert_eq!(code(bench.identity.renew_child(&parent, token.expose()).await), ErrorCode::KeyExpired);
+    })
+    .await;
+}
+
+/// A laptop that slept longer than its agent's token lives.
+#[tokio::test]
+async fn a_child_that_ended_by_itself_lives_again_where_there_is_room() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let owner = bench.caller().await;
+        let (parent_token, _) = bench.key(&owner, "parent").await;
+        let parent = bench.verified(&parent_token).await;
+        let (token, _) = bench.identity.mint_child(&parent, Some(60)).await.expect("a child");
+        bench.clock.forward_seconds(3_600);
+        assert_eq!(bench.refusal(&token).await, Unproven::Expired);
+        bench.identity.renew_child(&parent, token.expose()).await.expect("it lives again");
+        bench.verified(&token).await;
+        let (late, _) = bench.identity.mint_child(&parent, Some(60)).await.expect("a child");
+        bench.clock.forward_seconds(60);
+        for _ in 0..199 {
+            bench.identity.mint_child(&parent, None).await.expect("a child");
+        }
+        let refused = bench.identity.renew_child(&parent, late.expose()).await;
+        assert_eq!(code(refused), ErrorCode::MaxChildTokensReached);
+        bench.identity.renew_child(&parent, token.expose()).await.expect("one that lives needs no room");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_but_its_parent_lets_a_child_live_on_and_never_once_it_is_revoked() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let owner = bench.caller().await;
+        let (parent_token, _) = bench.key(&owner, "parent").await;
+        let parent = bench.verified(&parent_token).await;
+        let (token, _) = bench.identity.mint_child(&parent, None).await.expect("a child");
+        let child = bench.verified(&token).await;
+        assert_eq!(code(bench.identity.renew_child(&child, token.expose()).await), ErrorCode::Forbidden);
+        assert_eq!(code(bench.identity.renew_child(&owner, token.expose()).await), ErrorCode::NotFound);
+        let own = bench.identity.renew_child(&parent, parent_token.expose());
+        assert_eq!(code(own.await), ErrorCode::NotFound);
+        assert_eq!(code(bench.identity.renew_child(&parent, "at_kw_").await), ErrorCode::KeyMalformed);
+        bench.identity.end_child(&child).await.expect("ended");
+        assert_eq!(code(bench.identity.renew_child(&parent, token.expose()).await), ErrorCode::NotFound);
+        assert_eq!(bench.refusal(&token).await, Unproven::Revoked);
+    })
+    .await;
+}

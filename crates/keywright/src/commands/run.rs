@@ -1,5 +1,8 @@
 //! `keywright run -- PROGRAM`: starts a program that calls models through the gateway.
 
+mod print_env;
+mod renewal;
+mod report;
 mod target;
 
 use std::ffi::OsString;
@@ -20,6 +23,9 @@ pub(crate) struct RunArgs {
     /// Starts even where settings of the project would send the agent elsewhere; they are overridden
     #[arg(long)]
     trust_project: bool,
+    /// Starts nothing: prints what a shell must set for it, token included, for `eval` or as JSON
+    #[arg(long)]
+    print_env: bool,
     /// The program and its arguments
     #[arg(required = true, trailing_var_arg = true, value_name = "PROGRAM")]
     command: Vec<OsString>,
@@ -33,7 +39,7 @@ pub(crate) async fn run(context: &Context, args: RunArgs) -> Result<u8, CommandE
     let folder = std::env::current_dir().map_err(|error| {
         CommandError::new(Exit::User, "NO_FOLDER", "the working folder cannot be found").because(&error)
     })?;
-    let target = Target::choose(context, &args.target, Agent::of(program, arguments)).await?;
+    let target = Target::choose(context, &args.target, &Agent::started_by(program, arguments)).await?;
     let launch = Launch::prepare(&LaunchRequest {
         program,
         arguments,
@@ -41,33 +47,20 @@ pub(crate) async fn run(context: &Context, args: RunArgs) -> Result<u8, CommandE
         server: target.url(),
         home: &context.paths.home,
         folder: &folder,
+        agents: &context.paths.agents,
         trust_project: args.trust_project,
     })?;
-    report(context, &launch);
-    let opened = target.open(context, &launch.removed).await?;
-    let outcome = launch.run(opened.token()).await;
+    report::report(context.output, &launch);
+    if args.print_env {
+        let child = target.for_shell(context).await?;
+        return print_env::print_env(context.output, &launch, &child).map(|()| 0);
+    }
+    let mut opened = target.open(context, &launch.removed).await?;
+    let token = opened.token().clone();
+    let outcome = tokio::select! {
+        outcome = launch.run(&token) => outcome,
+        never = opened.keep_up() => match never {},
+    };
     opened.end(context.output).await;
     Ok(outcome?)
-}
-
-fn report(context: &Context, launch: &Launch) {
-    for file in &launch.overridden {
-        context.output.warn(&format!(
-            "{} would send the agent elsewhere; overridden for this run: {}.",
-            file.path.display(),
-            file.settings.join(", ")
-        ));
-    }
-    for file in &launch.standing {
-        context.output.warn(&format!(
-            "{} would send Claude Code elsewhere if this program starts it, and is not overridden: {}.",
-            file.path.display(),
-            file.settings.join(", ")
-        ));
-    }
-    for removal in &launch.removed {
-        context
-            .output
-            .say_more(&format!("Taken out of its environment: {} ({}).", removal.name, removal.reason));
-    }
 }

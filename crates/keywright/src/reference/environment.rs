@@ -90,6 +90,13 @@ const SECTIONS: &[Section] = &[
             ("NO_PROXY", "`keywright run` adds the server on this machine to it, for the program."),
             ("no_proxy", "The same."),
             ("CLAUDE_CONFIG_DIR", "Where Claude Code keeps its settings, which `keywright run` looks at."),
+            ("GEMINI_CLI_HOME", "Where Gemini CLI's folder is, which `keywright run` links to."),
+            ("PI_CODING_AGENT_DIR", "Pi's folder, which `keywright run` links to."),
+            ("OPENCODE_CONFIG_CONTENT", "opencode's settings; `keywright run` adds the gateway to them."),
+            (
+                "AIDER_SET_ENV",
+                "Variables that aider sets; `keywright run` adds the gateway's address to them.",
+            ),
             ("NO_COLOR", "Output has no colour."),
             ("PATH", "Where `keywright run` finds the program."),
         ],

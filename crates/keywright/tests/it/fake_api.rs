@@ -11,8 +11,8 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use keywright_protocol::wire::{
-    Account, ApiKey, ApiKeys, ChildToken, CreateKey, DeletedKey, ListedModel, ModelUsage, Models,
-    RequestPage, Success, TemporaryAccount, TokenUsage, UsageReport, UsageTotal, WhoAmI,
+    Account, ApiKey, ApiKeys, ChildToken, CreateKey, DeletedKey, ListedModel, ModelUsage, Models, RenewChild,
+    RenewedChild, RequestPage, Success, TemporaryAccount, TokenUsage, UsageReport, UsageTotal, WhoAmI,
 };
 use keywright_protocol::{
     ApiError, Clock, ErrorCode, KeyId, OrganizationId, Scopes, SystemClock, Timestamp, UserId,
@@ -34,6 +34,10 @@ pub(crate) struct State {
     pub(crate) accounts: BTreeMap<String, Account>,
     /// The child tokens that it gave out.
     pub(crate) children: Vec<String>,
+    /// How long each of them lives; an hour when it says nothing.
+    pub(crate) child_lives: Option<i64>,
+    /// The child tokens that were renewed.
+    pub(crate) renewed: Vec<String>,
     /// The API keys.
     pub(crate) keys: Vec<ApiKey>,
     /// Each call: method, path with query, and the credential that came along.
@@ -109,7 +113,12 @@ impl State {
             (&Method::POST, "/api/v1/auth/child") => {
                 let token = PlatformToken::mint(TokenKind::Access).expose().to_owned();
                 self.children.push(token.clone());
-                good(&ChildToken { token, expires_at: soon() })
+                good(&ChildToken { token, expires_at: self.childs_end() })
+            }
+            (&Method::PATCH, "/api/v1/auth/child") => {
+                let asked: RenewChild = serde_json::from_slice(request.body()).unwrap();
+                self.renewed.push(asked.token);
+                good(&RenewedChild { expires_at: self.childs_end() })
             }
             (&Method::DELETE, "/api/v1/auth/child") => bad(ErrorCode::KeyUnknown),
             (&Method::POST, "/api/v1/keys") => {
@@ -127,6 +136,10 @@ impl State {
     }
 
     /// Makes an account and takes its token from now on.
+    fn childs_end(&self) -> Timestamp {
+        self.child_lives.map_or_else(soon, |milliseconds| SystemClock.now().plus_millis(milliseconds))
+    }
+
     pub(crate) fn temporary(&mut self) -> TemporaryAccount {
         let token = PlatformToken::mint(TokenKind::Temporary).expose().to_owned();
         let account = Account { user_id: UserId::new(), organization_id: OrganizationId::new() };

@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod admin;
+mod agents;
 mod arguments;
 mod call;
-mod claude;
+
 mod cli;
 mod clients;
 mod doctor;

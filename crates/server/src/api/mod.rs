@@ -57,7 +57,7 @@ pub(crate) struct Api {
 fn described() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default()
         .routes(routes!(temporary::create))
-        .routes(routes!(temporary::child, temporary::end_child))
+        .routes(routes!(temporary::child, temporary::renew_child, temporary::end_child))
         .routes(routes!(whoami::whoami))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::view, keys::update, keys::remove))

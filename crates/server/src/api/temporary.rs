@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::State;
 use http::HeaderMap;
-use keywright_protocol::wire::{ChildToken, CreateChild, DeletedKey, Success, TemporaryAccount};
+use keywright_protocol::wire::{
+    ChildToken, CreateChild, DeletedKey, RenewChild, RenewedChild, Success, TemporaryAccount,
+};
 use keywright_protocol::{ApiError, ErrorCode, Scope, routes};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -71,6 +73,26 @@ pub(super) async fn child(
 ) -> Result<Reply<ChildToken>, Refusal> {
     let (token, expires_at) = api.identity.mint_child(&principal, asked.lifetime_seconds).await?;
     Ok(Reply(ChildToken { token: token.expose().to_owned(), expires_at }))
+}
+
+/// Let a child token live on
+#[utoipa::path(
+    patch,
+    path = routes::CHILD,
+    operation_id = "renewChildToken",
+    tag = "accounts",
+    request_body = RenewChild,
+    responses((status = 200, description = "How long it lives now.", body = Success<RenewedChild>)),
+    security(("token" = [Scope::ModelsUse])),
+    extensions(("x-errors" = json!(["FORBIDDEN", "KEY_MALFORMED", "MAX_CHILD_TOKENS_REACHED", "NOT_FOUND"]))),
+)]
+pub(super) async fn renew_child(
+    State(api): State<Arc<Api>>,
+    Caller(principal): Caller,
+    Body(asked): Body<RenewChild>,
+) -> Result<Reply<RenewedChild>, Refusal> {
+    let expires_at = api.identity.renew_child(&principal, &asked.token).await?;
+    Ok(Reply(RenewedChild { expires_at }))
 }
 
 /// End the child token that is calling

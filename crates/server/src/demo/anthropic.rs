@@ -25,6 +25,7 @@ impl Wire for Messages {
             choice: choice(&body["tool_choice"]),
             input_tokens: input_tokens(body),
             limit: Some(limit.ok_or_else(|| Fault::field("max_tokens", "max_tokens: Field required"))?),
+            schema: Some(body["output_config"]["format"]["schema"].clone()).filter(Value::is_object),
             stream_usage: true,
             body: Value::Null,
         })

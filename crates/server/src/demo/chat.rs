@@ -26,6 +26,7 @@ impl Wire for Chat {
             choice: choice(&body["tool_choice"]),
             input_tokens: ["messages", "tools"].iter().map(|field| tokens_in(&body[field])).sum(),
             limit,
+            schema: Some(body["response_format"]["json_schema"]["schema"].clone()).filter(Value::is_object),
             stream_usage: body["stream_options"]["include_usage"].as_bool().unwrap_or(false),
             body: Value::Null,
         })

@@ -34,6 +34,11 @@ impl Generate {
     }
 }
 
+/// Google has two fields for it, in two dialects of JSON schema.
+fn schema(config: &Value) -> Option<Value> {
+    ["responseJsonSchema", "responseSchema"].iter().find_map(|name| config.get(*name)).cloned()
+}
+
 impl Wire for Generate {
     fn dialect(&self) -> Dialect {
         Dialect::Gemini
@@ -48,6 +53,7 @@ impl Wire for Generate {
             choice: choice(&body["toolConfig"]["functionCallingConfig"]),
             input_tokens: input_tokens(body),
             limit: body["generationConfig"]["maxOutputTokens"].as_u64(),
+            schema: schema(&body["generationConfig"]),
             stream_usage: true,
             body: Value::Null,
         })

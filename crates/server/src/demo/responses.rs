@@ -25,6 +25,7 @@ impl Wire for Responses {
             choice: choice(&body["tool_choice"]),
             input_tokens: ["instructions", "input", "tools"].iter().map(|f| tokens_in(&body[f])).sum(),
             limit: body["max_output_tokens"].as_u64(),
+            schema: Some(body["text"]["format"]["schema"].clone()).filter(Value::is_object),
             stream_usage: true,
             body: body.clone(),
         })

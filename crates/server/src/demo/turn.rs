@@ -22,6 +22,8 @@ pub(super) struct Turn {
     pub(super) input_tokens: u64,
     /// The most tokens that the answer may have.
     pub(super) limit: Option<u64>,
+    /// What the answer must look like, where it is to be JSON.
+    pub(super) schema: Option<Value>,
     /// Whether the token counts are wanted in a stream; only OpenAI asks.
     pub(super) stream_usage: bool,
     /// The whole request, for what an answer repeats.
@@ -104,12 +106,13 @@ impl Turn {
     }
 
     fn words(&self, orders: &Orders) -> (Said, Finish) {
-        let text = match (&self.asked, orders.words) {
-            (_, Some(count)) => FILLER.iter().cycle().take(count).copied().collect::<Vec<_>>().join(" "),
-            (Asked::ToolResult(result), None) => {
+        let text = match (&self.asked, orders.words, &self.schema) {
+            (_, Some(count), _) => FILLER.iter().cycle().take(count).copied().collect::<Vec<_>>().join(" "),
+            (_, None, Some(schema)) => arguments::fill(schema).to_string(),
+            (Asked::ToolResult(result), None, None) => {
                 format!("The tool answered “{}”. Thank you, that is all I wanted to know.", end_of(result))
             }
-            (Asked::Text(text), None) => {
+            (Asked::Text(text), None, None) => {
                 format!(
                     "Hello from Keywright's demo provider! There is no model here. You said “{}”.",
                     end_of(text)
@@ -232,6 +235,7 @@ mod tests {
             choice: Choice::Free,
             input_tokens: 7,
             limit: None,
+            schema: None,
             stream_usage: true,
             body: json!({}),
         }
@@ -285,6 +289,17 @@ mod tests {
         let mut turn = turn("", &["first"]);
         turn.asked = Asked::ToolResult("use the tool: keywright-demo".to_owned());
         assert!(text_of(&turn, &Orders::default()).contains("keywright-demo"));
+    }
+
+    #[test]
+    fn an_answer_that_must_fit_a_schema_does() {
+        let mut turn = turn("which model shall it be?", &[]);
+        turn.schema = Some(json!({
+            "type": "object", "required": ["choice"],
+            "properties": { "choice": { "type": "string", "enum": ["small", "large"] } },
+        }));
+        let answer: Value = serde_json::from_str(&text_of(&turn, &Orders::default())).unwrap();
+        assert_eq!(answer, json!({ "choice": "small" }));
     }
 
     #[test]

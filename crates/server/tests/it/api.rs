@@ -1,6 +1,6 @@
 //! The JSON API: keys, children, accounts, and who may ask at all.
 
-use keywright_protocol::wire::{ChildToken, InstanceProof, RequestPage, WhoAmI};
+use keywright_protocol::wire::{ChildToken, InstanceProof, RenewedChild, RequestPage, WhoAmI};
 use keywright_protocol::{ErrorCode, routes};
 use keywright_testkit::usual::{Kind, events};
 use keywright_testkit::{Answer, Call, Gate, RawConnection, Setup, TestServer, on_both};
@@ -43,6 +43,26 @@ async fn a_child_ends_itself_and_no_other_token_does() {
     assert_eq!(server.call(end(&child.token)).await.status, 200);
     server.call(call(Kind::Messages, true, &child.token)).await.assert_refused(ErrorCode::KeyRevoked);
     assert_eq!(server.call(call(Kind::Messages, true, &account.token)).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_goes_on_past_the_first_end_of_its_token_while_its_parent_vouches_for_it() {
+    let server = TestServer::start().await;
+    let account = server.account().await;
+    let child: ChildToken = server.data(Call::post(routes::CHILD, &json!({})).token(&account.token)).await;
+    let vouch = |by: &str| Call::new("PATCH", routes::CHILD).json(&json!({"token": child.token})).token(by);
+    server.call(vouch(&child.token)).await.assert_refused(ErrorCode::Forbidden);
+    let stranger = server.account().await;
+    server.call(vouch(&stranger.token)).await.assert_refused(ErrorCode::NotFound);
+    for _ in 0..3 {
+        server.clock.advance_seconds(11 * 3_600);
+        assert_eq!(server.call(call(Kind::Messages, true, &child.token)).await.status, 200);
+        let renewed: RenewedChild = server.data(vouch(&account.token)).await;
+        assert!(renewed.expires_at > child.expires_at);
+    }
+    assert_eq!(server.call(call(Kind::Messages, true, &child.token)).await.status, 200);
+    server.clock.advance_seconds(12 * 3_600);
+    server.call(call(Kind::Messages, true, &child.token)).await.assert_refused(ErrorCode::KeyExpired);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -77,6 +77,9 @@ impl Target {
             "POST" if self.path == routes::CLAIM => call.json(&json!({"code": "x"})),
             "POST" if self.path == routes::CHILD => call.json(&json!({})),
             "POST" if self.path.ends_with("/rotate") => call.json(&json!({})),
+            "PATCH" if self.path == routes::CHILD => {
+                call.json(&json!({"token": PlatformToken::mint(TokenKind::Access).expose()}))
+            }
             "PATCH" => call.json(&json!({"name": "n"})),
             "POST" => call.json(&json!({"model": "m", "contents": [], "messages": []})),
             _ => call,
@@ -113,6 +116,7 @@ fn gateway_targets() -> Vec<Target> {
 /// asks nobody is in [`OPEN`].
 const API: &[(&str, &str, Option<Scope>)] = &[
     ("POST", routes::CHILD, Some(Scope::ModelsUse)),
+    ("PATCH", routes::CHILD, Some(Scope::ModelsUse)),
     ("DELETE", routes::CHILD, None),
     ("GET", routes::WHOAMI, None),
     ("GET", routes::KEYS, Some(Scope::ApiKeysManage)),

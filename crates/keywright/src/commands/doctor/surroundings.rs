@@ -1,6 +1,7 @@
 //! What else on this machine decides where an agent's calls go: variables, proxies, settings files, limits.
 
 use std::ffi::OsStr;
+use std::path::Path;
 
 use keywright_client::ServerUrl;
 use keywright_credentials::launch::{Agent, Launch, LaunchRequest};
@@ -30,7 +31,7 @@ pub(super) fn look(scene: &Scene, server: &ServerUrl, state: State) -> Vec<Findi
 
 /// Variables that win over the gateway in an agent that is started without `keywright run`.
 fn variables(scene: &Scene, server: &ServerUrl) -> Finding {
-    let removed = [Agent::ClaudeCode, Agent::Other].into_iter().flat_map(Agent::removals);
+    let removed = Agent::ALL.into_iter().flat_map(Agent::removals);
     let removed = removed.map(|removal| removal.name).filter(|name| !name.starts_with("KEYWRIGHT_"));
     let mut names: Vec<&str> = removed.chain(LEADING.iter().copied()).collect();
     names.sort_unstable();
@@ -88,16 +89,21 @@ fn exempts(list: &str, host: &str) -> bool {
     })
 }
 
-/// Claude Code's settings files that lead elsewhere, as `keywright run` would meet them here.
+/// Settings files of agents that lead elsewhere, as `keywright run` would meet them here.
 fn agent_settings(scene: &Scene, server: &ServerUrl) -> Vec<Finding> {
     let Ok(folder) = std::env::current_dir() else { return Vec::new() };
+    Agent::ALL.into_iter().flat_map(|agent| settings_of(agent, scene, server, &folder)).collect()
+}
+
+fn settings_of(agent: Agent, scene: &Scene, server: &ServerUrl, folder: &Path) -> Vec<Finding> {
     let request = |trust_project| LaunchRequest {
-        program: OsStr::new("claude"),
+        program: OsStr::new(agent.program()),
         arguments: &[],
         environment: &scene.environment,
         server,
         home: &scene.paths.home,
-        folder: &folder,
+        folder,
+        agents: &scene.paths.agents,
         trust_project,
     };
     let mut findings = Vec::new();
@@ -107,15 +113,17 @@ fn agent_settings(scene: &Scene, server: &ServerUrl) -> Vec<Finding> {
         findings.push(Finding::warning("agent settings", failed.message(), failed.hints().join(" ")));
     }
     let overridden = Launch::prepare(&request(true)).map(|launch| launch.overridden).unwrap_or_default();
-    let project = folder.join(".claude");
     // Those of the project are told above, unless the project is the home folder itself.
     let of_user =
-        overridden.iter().filter(|file| folder == scene.paths.home || !file.path.starts_with(&project));
+        overridden.iter().filter(|file| folder == scene.paths.home || !file.path.starts_with(folder));
     for file in of_user {
         findings.push(Finding::warning(
             "agent settings",
-            format!("{} leads Claude Code elsewhere: {}", file.path.display(), file.settings.join(", ")),
-            "Start it with `keywright run -- claude`, which overrides them, or take them out.",
+            format!("{} leads {} elsewhere: {}", file.path.display(), agent.name(), file.settings.join(", ")),
+            format!(
+                "Start it with `keywright run -- {}`, which overrides them, or take them out.",
+                agent.program()
+            ),
         ));
     }
     findings

@@ -1,12 +1,14 @@
 //! Where a program's calls go: to a server, to the gateway of a run that this one is inside of, or to a
 //! gateway in this process.
 
+use std::convert::Infallible;
+
 use clap::Args;
-use keywright_client::{Client, ClientError, PlainText, ServerUrl};
+use keywright_client::{ChildToken, Client, ClientError, PlainText, ServerUrl};
 use keywright_credentials::launch::{Agent, Removal, conceal_process};
 use keywright_credentials::{Environment, prove_by};
+use keywright_protocol::Exit;
 use keywright_protocol::wire::CreateChild;
-use keywright_protocol::{Exit, Timestamp};
 use keywright_providers::Dialect;
 use keywright_secret::{PlatformToken, Secret, TokenKind};
 use keywright_server::local::{LocalGateway, LocalListener, LocalSetup};
@@ -16,6 +18,8 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::local::{Found, describe, key_variables, withhold_keys};
 use crate::output::Output;
+
+use super::renewal::Renewal;
 
 /// Which of them.
 #[derive(Debug, Args)]
@@ -56,7 +60,7 @@ pub(crate) struct Opened {
 }
 
 enum End {
-    Child { client: Client, expires_at: Timestamp },
+    Child { client: Client, renewal: Box<Renewal> },
     Outer,
     Gateway(Box<LocalGateway>),
 }
@@ -67,7 +71,7 @@ impl Target {
     pub(crate) async fn choose(
         context: &Context,
         args: &TargetArgs,
-        agent: Agent,
+        agents: &[Agent],
     ) -> Result<Self, CommandError> {
         if args.local || args.demo {
             if context.is_server_named_by_flag() {
@@ -75,7 +79,7 @@ impl Target {
                     "`--local` and `--demo` use no server, and `--server` names one",
                 ));
             }
-            return Self::local(context, args.demo, agent);
+            return Self::local(context, args.demo, agents);
         }
         let mut environment = context.environment.clone();
         if let Some(client) = context.find_server().await? {
@@ -93,16 +97,16 @@ impl Target {
                 .output
                 .warn(&format!("{} is not used: it is for a server, and none is in use.", place.describe()));
         }
-        Self::local(context, false, agent)
+        Self::local(context, false, agents)
     }
 
-    fn local(context: &Context, demo: bool, agent: Agent) -> Result<Self, CommandError> {
+    fn local(context: &Context, demo: bool, agents: &[Agent]) -> Result<Self, CommandError> {
         let found = match demo {
             true => Found { providers: Vec::new(), unused: Vec::new() },
             false => Found::look(context)?,
         };
         found.unused.iter().for_each(|why| context.output.warn(why));
-        let dialects = dialects(agent);
+        let dialects = dialects(agents);
         if !demo && !found.serves(dialects) {
             return Err(no_key(context, dialects));
         }
@@ -127,6 +131,17 @@ impl Target {
         &self.environment
     }
 
+    /// A token for a shell, which nothing in this process must outlive.
+    pub(crate) async fn for_shell(self, context: &Context) -> Result<ChildToken, CommandError> {
+        match self.way {
+            Way::Server(_) => child(context).await.map(|(_, child)| child),
+            Way::Outer(_) | Way::Local(_) => Err(CommandError::usage(
+                "`--print-env` needs a server: the gateway of local mode ends with the run that it is in",
+            )
+            .hint("Start one with `keywright serve`.")),
+        }
+    }
+
     /// Gets the token for the program, and starts what must run while it does. `removed` is what its recipe
     /// takes out of its environment.
     pub(crate) async fn open(
@@ -137,20 +152,27 @@ impl Target {
         let Self { url, way, .. } = self;
         match way {
             Way::Server(client) => {
-                let doing = "getting a token for the program";
-                let child =
-                    context.call(doing, async |client| client.child(&CreateChild::default()).await).await?;
+                let (parent, child) = child(context).await?;
                 context.output.say_more(&format!(
-                    "The program uses {url} with a token that ends {}.",
+                    "The program uses {url} with a token that ends {}, and is renewed until the program ends.",
                     child.expires_at
                 ));
                 let client = client.with_token(child.token.clone());
-                Ok(Opened { token: child.token, end: End::Child { client, expires_at: child.expires_at } })
+                let renewal = Renewal::new(parent, child.token.clone(), child.expires_at);
+                Ok(Opened { token: child.token, end: End::Child { client, renewal: Box::new(renewal) } })
             }
             Way::Outer(token) => Ok(Opened { token, end: End::Outer }),
             Way::Local(local) => local.open(context, removed).await,
         }
     }
+}
+
+/// A token for the program, and a client with the one that it is a child of.
+async fn child(context: &Context) -> Result<(Client, ChildToken), CommandError> {
+    let made = context.call("getting a token for the program", async |client| {
+        Ok((client.clone(), client.child(&CreateChild::default()).await?))
+    });
+    made.await
 }
 
 impl Local {
@@ -191,28 +213,42 @@ impl Opened {
         &self.token
     }
 
+    /// Keeps the token alive. What has no end of its own needs nothing.
+    pub(crate) async fn keep_up(&mut self) -> Infallible {
+        match &mut self.end {
+            End::Child { renewal, .. } => renewal.keep_up().await,
+            End::Outer | End::Gateway(_) => std::future::pending().await,
+        }
+    }
+
     /// Ends the token, and what ran beside the program.
     pub(crate) async fn end(self, output: Output) {
         match self.end {
             End::Outer => {}
             End::Gateway(gateway) => gateway.stop().await,
-            End::Child { client, expires_at } => match client.end_child().await {
-                Ok(_) => {}
-                Err(error @ (ClientError::Unreachable { .. } | ClientError::NotOurs { .. })) => {
-                    output.warn(&format!("{error}. The program's token ends by itself, {expires_at}."));
+            End::Child { client, renewal } => {
+                if let Some(error) = &renewal.failure {
+                    output.warn(&format!("The program's token could not be renewed: {error}."));
                 }
-                // Its account may have ended before it, and the token with it.
-                Err(error) => output.say_more(&format!("Its token could not be ended now: {error}.")),
-            },
+                match client.end_child().await {
+                    Ok(_) => {}
+                    Err(error @ (ClientError::Unreachable { .. } | ClientError::NotOurs { .. })) => output
+                        .warn(&format!("{error}. The program's token ends by itself, {}.", renewal.ends())),
+                    // Its account may have ended before it, and the token with it.
+                    Err(error) => output.say_more(&format!("Its token could not be ended now: {error}.")),
+                }
+            }
         }
     }
 }
 
 /// What an agent speaks, where that is known: it needs a provider of one of these.
-fn dialects(agent: Agent) -> &'static [Dialect] {
-    match agent {
-        Agent::ClaudeCode | Agent::StartsClaudeCode => &[Dialect::Anthropic],
-        Agent::Other => &Dialect::ALL,
+fn dialects(agents: &[Agent]) -> &'static [Dialect] {
+    match agents {
+        [Agent::ClaudeCode] => &[Dialect::Anthropic],
+        [Agent::Codex] => &[Dialect::OpenAi],
+        [Agent::GeminiCli] => &[Dialect::Gemini],
+        _ => &Dialect::ALL,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Claude Code's own settings files, which can set variables over the ones that it was started with.
+//! Claude Code. Its settings files can set variables over the ones that it was started with.
 //!
 //! A project's file can be anybody's: it is refused. The user's own is overridden, aloud. Where another
 //! program starts Claude Code, or may, nothing can be overridden, so what is not refused is told.
@@ -8,40 +8,45 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::variables::CLAUDE_CODE;
-use super::{Agent, LaunchError, LaunchRequest};
+use super::super::variables::CLAUDE_CODE;
+use super::super::{LaunchError, LaunchRequest, Variable};
+use super::{Findings, Place, Recipe, SettingsFile, Setup};
 
-/// A settings file that would win over what the agent is given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SettingsFile {
-    /// The file.
-    pub path: PathBuf,
-    /// The settings in it that would: `env.NAME`, or the name of a helper.
-    pub settings: Vec<String>,
+pub(in super::super) const RECIPE: Recipe = Recipe {
+    name: "Claude Code",
+    program: "claude",
+    packages: &["claude-code"],
+    install: "npm install -g @anthropic-ai/claude-code",
+    removals: &[CLAUDE_CODE],
+    inspect,
+    setup,
+};
+
+fn setup(request: &LaunchRequest<'_>, findings: &Findings) -> Setup {
+    Setup {
+        variables: vec![
+            Variable::new("ANTHROPIC_BASE_URL", request.server.to_string()),
+            // Claude Code then ignores what any settings file says of provider and credential.
+            // Seen in 2.1.197; an older one does not know it and is overridden by the arguments.
+            Variable::new("CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST", "1"),
+            // Sent as a bearer; an API key would first ask the user for approval.
+            Variable::token("ANTHROPIC_AUTH_TOKEN"),
+        ],
+        arguments: arguments(&findings.overridden, request),
+        ..Setup::default()
+    }
 }
 
-/// What came of looking at them.
-#[derive(Default)]
-pub(super) struct Findings {
-    /// What `--settings` takes back.
-    pub(super) overridden: Vec<SettingsFile>,
-    /// What nothing takes back.
-    pub(super) standing: Vec<SettingsFile>,
-}
-
-/// Looks at the settings files that `agent` would read.
-pub(super) fn inspect(agent: Agent, request: &LaunchRequest<'_>) -> Result<Findings, LaunchError> {
+fn inspect(request: &LaunchRequest<'_>, place: Place) -> Result<Findings, LaunchError> {
     let user = user_file(request);
-    let refuse = agent != Agent::Other && !request.trust_project;
-    let mut found = project_files(request, &user, refuse)?;
-    if agent != Agent::Other
-        && let Content::Settings(settings) = read(&user)
-    {
+    let named = place != Place::Unnamed;
+    let mut found = project_files(request, &user, named && !request.trust_project)?;
+    if named && let Content::Settings(settings) = read(&user) {
         found.extend(SettingsFile::of(user, winning(&settings, &[])));
     }
-    Ok(match agent {
-        Agent::ClaudeCode => Findings { overridden: found, ..Findings::default() },
-        Agent::StartsClaudeCode | Agent::Other => Findings { standing: found, ..Findings::default() },
+    Ok(match place {
+        Place::Itself => Findings { overridden: found, ..Findings::default() },
+        Place::Behind | Place::Unnamed => Findings { standing: found, ..Findings::default() },
     })
 }
 
@@ -72,16 +77,9 @@ fn project_files(
     Ok(found)
 }
 
-impl SettingsFile {
-    /// The file, if anything in it would win.
-    fn of(path: PathBuf, settings: Vec<String>) -> Option<Self> {
-        (!settings.is_empty()).then_some(Self { path, settings })
-    }
-}
-
 /// The argument that takes back what the files set: Claude Code lets it win over all of them. It holds
 /// no secret, for everybody can read arguments. Not given when the user passes one: the last would win.
-pub(super) fn arguments(overridden: &[SettingsFile], request: &LaunchRequest<'_>) -> Vec<OsString> {
+fn arguments(overridden: &[SettingsFile], request: &LaunchRequest<'_>) -> Vec<OsString> {
     let given = |argument: &OsString| argument.to_str().is_some_and(|text| text.starts_with("--settings"));
     if overridden.is_empty() || request.arguments.iter().any(given) {
         return Vec::new();
