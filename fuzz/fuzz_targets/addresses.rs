@@ -10,7 +10,9 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         assert!(server.is_loopback() || server.as_url().scheme() == "https");
         assert!(server.as_url().username().is_empty() && server.as_url().password().is_none());
     }
-    if let Ok(destination) = Url::parse(text).map_err(drop).and_then(|url| Destination::of(&url, Reach::Exactly).map_err(drop)) {
+    if let Ok(destination) =
+        Url::parse(text).map_err(drop).and_then(|url| Destination::of(&url, Reach::Exactly).map_err(drop))
+    {
         assert!(!destination.authority().is_empty());
     }
 });

@@ -77,7 +77,9 @@ worker_processes 1;
 worker_rlimit_nofile 20000;
 pid nginx.pid;
 @USER@
-events { worker_connections 20000; }
+error_log stderr error;
+# Beyond what is used: with few left, nginx closes connections that wait.
+events { worker_connections 32768; }
 http {
     access_log off;
     client_body_temp_path body;
