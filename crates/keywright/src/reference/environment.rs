@@ -90,6 +90,10 @@ const SECTIONS: &[Section] = &[
             ("NO_PROXY", "`keywright run` adds the server on this machine to it, for the program."),
             ("no_proxy", "The same."),
             ("CLAUDE_CONFIG_DIR", "Where Claude Code keeps its settings, which `keywright run` looks at."),
+            (
+                "KEYWRIGHT_LOCAL_GATEWAY",
+                "Set by `keywright run` in local mode, so that another `run` inside of it finds its gateway.",
+            ),
             ("GEMINI_CLI_HOME", "Where Gemini CLI's folder is, which `keywright run` links to."),
             ("PI_CODING_AGENT_DIR", "Pi's folder, which `keywright run` links to."),
             ("OPENCODE_CONFIG_CONTENT", "opencode's settings; `keywright run` adds the gateway to them."),
