@@ -14,7 +14,7 @@ pub(super) const OWN: &[(&str, &str, &str)] = &[
         "Start one with `keywright serve`, or name one with `--server` or KEYWRIGHT_SERVER.",
     ),
     (
-        "NO_PROVIDER_KEY",
+        "NO_LOCAL_KEY",
         "No server is in use, and no provider's key that the program could use was found.",
         "Set a provider's key, ANTHROPIC_API_KEY for instance, try `keywright run --demo`, or start a server.",
     ),
@@ -93,6 +93,11 @@ pub(super) const OWN: &[(&str, &str, &str)] = &[
         "SYSTEM",
         "The system gives no more threads, files or signals.",
         "Raise the limits of the process (`ulimit -a`), or end other programs.",
+    ),
+    (
+        "NOT_CONFIRMED",
+        "A question was answered with no, or nobody was there to answer it.",
+        "Give `--yes` where no person answers.",
     ),
     (
         "PROJECT_SETTINGS",

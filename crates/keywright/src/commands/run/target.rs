@@ -260,7 +260,7 @@ fn no_key(context: &Context, dialects: &[Dialect]) -> CommandError {
         variables.join(", "),
         context.paths.providers.display()
     );
-    let error = CommandError::new(Exit::NotSignedIn, "NO_PROVIDER_KEY", message).hint(format!(
+    let error = CommandError::new(Exit::NotSignedIn, "NO_LOCAL_KEY", message).hint(format!(
         "Set {}, or see it work without a key: `keywright run --demo -- PROGRAM`, or start a server: \
          `keywright serve`.",
         variables.first().copied().unwrap_or_default()

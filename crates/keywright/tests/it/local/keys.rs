@@ -65,7 +65,7 @@ fn without_a_key_nothing_starts_and_the_ways_on_are_named() {
         assert!(ended.stderr.contains(named), "{named}: {}", ended.stderr);
     }
     let json = home.run(["run", "--json", "--", "true"]).with_code(3).json();
-    assert_eq!(json["error"]["code"], "NO_PROVIDER_KEY");
+    assert_eq!(json["error"]["code"], "NO_LOCAL_KEY");
     // Claude Code cannot use this one.
     let mut command = home.command(["run", "--", "claude", "-p", "hello"]);
     let ended = Ended::of(command.env("OPENAI_API_KEY", "sk-proj-canary")).with_code(3);
