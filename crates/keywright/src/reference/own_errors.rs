@@ -79,6 +79,11 @@ pub(super) const OWN: &[(&str, &str, &str)] = &[
         "Name one by its id, from `keywright tokens list`.",
     ),
     (
+        "NOT_CONFIRMED",
+        "The question whether to delete keys was answered with something else than yes.",
+        "Nothing was deleted. Answer `y`, or give `--yes`.",
+    ),
+    (
         "CONFIGURATION_INVALID",
         "Settings of the server are wrong; all that are stand below the message.",
         "Correct each; [configuration](../configuration.md) has what may stand there.",
