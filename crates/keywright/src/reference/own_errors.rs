@@ -14,11 +14,6 @@ pub(super) const OWN: &[(&str, &str, &str)] = &[
         "Start one with `keywright serve`, or name one with `--server` or KEYWRIGHT_SERVER.",
     ),
     (
-        "NO_PROVIDER_KEY",
-        "No server is in use, and no provider's key that the program could use was found.",
-        "Set a provider's key, ANTHROPIC_API_KEY for instance, try `keywright run --demo`, or start a server.",
-    ),
-    (
         "FILE_DAMAGED",
         "`providers.json` holds no JSON object of providers.",
         "Mend the file, or move it away and store the keys again.",
