@@ -108,9 +108,7 @@ impl ErrorCode {
             Self::NoProviderKey => {
                 "The operator adds `keys = [\"env:NAME\"]` or `keys = [\"file:PATH\"]` to the provider's table and \
                  starts the server again. A caller sends its own key in the vendor's usual header and the \
-                 Keywright token in `X-Keywright-Token`, if `gateway.allow_byok` is on. `keywright run` without a \
-                 server uses your own keys: set one that the program could use, `ANTHROPIC_API_KEY` for instance, \
-                 try `keywright run --demo`, or start a server."
+                 Keywright token in `X-Keywright-Token`, if `gateway.allow_byok` is on."
             }
             Self::ByokDisabled => {
                 "`gateway.allow_byok` is off. Often the key was not meant to be sent: unset the vendor's variable \

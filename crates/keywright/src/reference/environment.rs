@@ -58,10 +58,6 @@ const SECTIONS: &[Section] = &[
             ("KEYWRIGHT_PROFILE", "The profile to use, before the active one of the settings file."),
             ("KEYWRIGHT_NO_TEMPORARY", "A switch: never make a temporary account."),
             ("KEYWRIGHT_HOME", "The folder of settings and credentials, instead of the XDG folders."),
-            (
-                "KEYWRIGHT_LOCAL_GATEWAY",
-                "Set by `keywright run` without a server for its program: a run inside it uses the same gateway.",
-            ),
         ],
     ),
     (
