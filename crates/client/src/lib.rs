@@ -8,7 +8,6 @@ mod client;
 mod error;
 mod issued;
 mod query;
-mod reach;
 mod server_url;
 mod token_source;
 
@@ -17,6 +16,5 @@ pub use error::ClientError;
 pub use issued::{ChildToken, CreatedKey, RotatedKey, TemporaryToken};
 pub use keywright_dial::DialError;
 pub use query::RequestFilter;
-pub use reach::reach;
 pub use server_url::{BadServer, PlainText, ServerUrl};
 pub use token_source::{TokenFuture, TokenSource, TokenUnavailable};

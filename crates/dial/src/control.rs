@@ -44,14 +44,6 @@ impl Control {
         self.destination.is_tls() || self.destination.is_loopback()
     }
 
-    /// Connects, speaks TLS if the address says so, and hangs up.
-    ///
-    /// # Errors
-    /// [`DialError`] when no connection stands.
-    pub async fn reach(&self) -> Result<(), DialError> {
-        self.dialler.connect(&self.destination).await.map(drop)
-    }
-
     /// Sends `request`, whose URI is a path, and reads the whole answer.
     ///
     /// # Errors

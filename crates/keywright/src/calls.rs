@@ -1,8 +1,8 @@
 //! The recorded calls: those of the account at a server, or those of local runs.
 
 use keywright_client::RequestFilter;
-use keywright_protocol::wire::{RequestPage, UsageReport, UsageTotal};
-use keywright_protocol::{ErrorCode, Timestamp};
+use keywright_protocol::wire::{RequestDetail, RequestPage, UsageReport, UsageTotal};
+use keywright_protocol::{ErrorCode, RequestId, Timestamp};
 use keywright_server::local::{self, LocalCalls};
 
 use crate::context::Context;
@@ -51,6 +51,24 @@ impl Calls {
             Self::Server => context.call("adding up", async |client| client.usage(Some(since)).await).await,
             Self::Local(calls) => Ok(calls.usage(since, context.now().plus_millis(1)).await?),
             Self::None => Ok(UsageReport { since, models: Vec::new(), total: UsageTotal::default() }),
+        }
+    }
+
+    /// One of them, explained; none when it is not recorded there.
+    pub(crate) async fn explain(
+        &self,
+        context: &Context,
+        id: RequestId,
+    ) -> Result<Option<RequestDetail>, CommandError> {
+        match self {
+            Self::Server => {
+                match context.call("asking for the call", async |client| client.request(id).await).await {
+                    Err(error) if error.is(ErrorCode::NotFound) => Ok(None),
+                    answer => answer.map(Some),
+                }
+            }
+            Self::Local(calls) => Ok(calls.explain(id).await?),
+            Self::None => Ok(None),
         }
     }
 

@@ -124,10 +124,7 @@ impl Context {
 
     /// Where a credential is named for this command alone, if one is.
     pub(crate) fn named_credential(&self) -> Option<Source> {
-        if self.flag.is_some() {
-            return Some(Source::Flag);
-        }
-        self.environment.text("KEYWRIGHT_API_KEY").map(|_| Source::Environment)
+        named_credential(self.flag.as_ref(), &self.environment)
     }
 
     /// The credential that counts, made at once if none is set.
@@ -221,6 +218,11 @@ impl Context {
             ));
         }
     }
+}
+
+/// Where a credential is named for one command alone: by its flag, or in its environment.
+pub(crate) fn named_credential(flag: Option<&Secret>, environment: &Environment) -> Option<Source> {
+    flag.map(|_| Source::Flag).or_else(|| environment.text("KEYWRIGHT_API_KEY").map(|_| Source::Environment))
 }
 
 /// The profile that counts.

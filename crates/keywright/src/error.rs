@@ -94,6 +94,12 @@ impl CommandError {
         &self.causes
     }
 
+    /// What went wrong and why, in one line.
+    pub(crate) fn with_causes(&self) -> String {
+        let all = std::iter::once(self.message()).chain(self.causes.iter().map(String::as_str));
+        all.collect::<Vec<_>>().join(": ")
+    }
+
     /// Facts that the server gave along; the hints may refer to them.
     pub(crate) fn details(&self) -> impl Iterator<Item = String> {
         self.failure.error.details.iter().map(|(name, value)| {

@@ -1,8 +1,8 @@
 //! What came of a call, in words, and what would mend it: from its record alone, so that a server and
 //! a local record say the same.
 
-use crate::ErrorCode;
 use crate::wire::{RequestRecord, ShadowedCredential, UpstreamError, Verdict};
+use crate::{ErrorCode, UserId};
 
 /// Says what came of a call; `shadowed` are the credentials that came along and were not used.
 pub fn verdict(
@@ -16,7 +16,7 @@ pub fn verdict(
         next_action: next.map(str::to_owned),
     };
     let of_code = |before: &str, unknown: &str| match code {
-        Some(code) => said(&format!("{before} {}", code.message()), Some(code.next_action())),
+        Some(code) => said(&format!("{before} {}", code.message()), Some(next_action(code, record))),
         None => said(unknown, None),
     };
     match record.outcome.as_str() {
@@ -42,8 +42,35 @@ pub fn verdict(
             "Its token was revoked while it was running, so the answer was cut.",
             Some(ErrorCode::KeyRevoked.next_action()),
         ),
+        "interrupted" if is_local(record) => said(
+            "The `keywright run` that it went through ended before the call did.",
+            Some("Send it again."),
+        ),
         "interrupted" => said("The server ended before the call did.", Some("Send it again.")),
         other => said(&format!("It ended as `{other}`, which this version does not know."), None),
+    }
+}
+
+/// Whether it went through the gateway of a local run.
+fn is_local(record: &RequestRecord) -> bool {
+    record.user_id == UserId::LOCAL
+}
+
+/// What mends it. In local mode there is no operator but the user.
+fn next_action(code: ErrorCode, record: &RequestRecord) -> &'static str {
+    match code {
+        ErrorCode::ProviderNotConfigured if is_local(record) => {
+            "Set the provider's key variable and start `keywright run` again; `keywright status` says which \
+             providers it finds."
+        }
+        ErrorCode::UpstreamUnreachable if is_local(record) => {
+            "Try again shortly; if it stays, `keywright doctor` says why this machine cannot connect to it."
+        }
+        ErrorCode::UpstreamTls if is_local(record) => {
+            "If a company's own authority signs here, name its file in KEYWRIGHT_TLS_EXTRA_CA; `keywright \
+             doctor` says what is wrong."
+        }
+        other => other.next_action(),
     }
 }
 
@@ -58,7 +85,14 @@ fn upstream(record: &RequestRecord, error: Option<&UpstreamError>) -> Verdict {
         .collect();
     let named = if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
     let own = record.credential.as_deref() == Some("byok");
+    let local = is_local(record);
     let next = match status {
+        401 | 403 if own && local => {
+            format!("{provider} does not take the key that the program sent: replace it, or leave it out.")
+        }
+        401 | 403 if local => {
+            format!("{provider} does not take your key: replace it; `keywright status` says where it stands.")
+        }
         401 | 403 if own => format!(
             "{provider} does not take your own key: replace it, or leave it out if the server has one."
         ),
@@ -84,7 +118,7 @@ fn upstream(record: &RequestRecord, error: Option<&UpstreamError>) -> Verdict {
 mod tests {
     use crate::record::OutcomeKind;
     use crate::wire::TokenUsage;
-    use crate::{KeyId, RequestId, Timestamp, UserId};
+    use crate::{KeyId, RequestId, Timestamp};
 
     use super::*;
 
@@ -124,6 +158,9 @@ mod tests {
             assert!(!verdict.summary.contains("does not know"), "{kind:?}");
             assert_eq!(verdict.next_action.is_none(), kind == OutcomeKind::Succeeded, "{kind:?}");
         }
+        let mut local = record("interrupted", None, 0);
+        local.user_id = UserId::LOCAL;
+        assert!(verdict(&local, &[], None).summary.contains("`keywright run`"));
         assert!(verdict(&record("later", None, 200), &[], None).summary.contains("`later`"));
     }
 
@@ -135,13 +172,29 @@ mod tests {
     }
 
     #[test]
+    fn a_local_run_is_sent_to_no_operator() {
+        for code in [ErrorCode::ProviderNotConfigured, ErrorCode::UpstreamUnreachable, ErrorCode::UpstreamTls]
+        {
+            let mut call = record("upstream_error", Some(code), 502);
+            let next = |call: &RequestRecord| verdict(call, &[], None).next_action.expect("advice");
+            assert_eq!(next(&call), code.next_action());
+            call.user_id = UserId::LOCAL;
+            assert!(!next(&call).contains("operator") && !next(&call).contains("serve"), "{}", next(&call));
+        }
+    }
+
+    #[test]
     fn an_upstreams_error_is_advised_on_by_status_and_by_whose_key_it_was() {
         let mut call = record("upstream_error", None, 401);
         let error = UpstreamError { kind: Some("authentication_error".into()), code: None };
         let central = verdict(&call, &[], Some(&error));
         assert!(central.summary.ends_with("status 401 (authentication_error)."), "{}", central.summary);
         assert!(central.next_action.is_some_and(|next| next.contains("the operator")));
+        call.user_id = UserId::LOCAL;
+        assert!(verdict(&call, &[], None).next_action.is_some_and(|next| next.contains("take your key")));
         call.credential = Some("byok".into());
+        assert!(verdict(&call, &[], None).next_action.is_some_and(|next| next.contains("the program sent")));
+        call.user_id = UserId::new();
         assert!(verdict(&call, &[], None).next_action.is_some_and(|next| next.contains("your own key")));
         call.status = Some(404);
         assert!(verdict(&call, &[], None).next_action.is_some_and(|next| next.contains("`claude-x`")));

@@ -1,6 +1,5 @@
 //! `keywright status`: which server, which credential and what that shadows, and what `run` does where there
-//! is no server. Makes and changes nothing,
-//! and succeeds whatever it finds.
+//! is no server. Makes and changes nothing, and succeeds whatever it finds.
 
 use keywright_credentials::{Resolved, ServerSource};
 use keywright_protocol::wire::WhoAmI;
@@ -9,7 +8,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::local::{Found, describe};
+use crate::local::{Found, Serverless, describe};
 use crate::spinner::Spinner;
 
 /// Looks and prints.
@@ -55,12 +54,19 @@ struct ServerStatus {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct LocalStatus {
+    /// The address of the gateway of the run that this is inside of, which is used then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway: Option<String>,
     providers: Vec<LocalProvider>,
     /// What was found and is not used, and why.
     unused: Vec<String>,
     /// Why `run` would not start.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
+    #[serde(skip)]
+    description: String,
+    #[serde(skip)]
+    lacks_a_provider: bool,
 }
 
 #[derive(Serialize)]
@@ -112,8 +118,12 @@ impl Status {
         }
         let problem = reached.err();
         let serverless = problem.is_some() && context.server.source == ServerSource::Default;
+        let local_mode = match serverless {
+            true => Some(LocalStatus::look(context).await),
+            false => None,
+        };
         Self {
-            local_mode: serverless.then(|| LocalStatus::look(context)),
+            local_mode,
             profile: context.profile.to_string(),
             server: ServerStatus {
                 url: context.server.url.to_string(),
@@ -144,7 +154,7 @@ impl Status {
         let local = self.local_mode.as_ref()?;
         Some(if local.problem.is_some() {
             "Mend what `run` stumbles over, or start a server: `keywright serve`."
-        } else if local.providers.is_empty() {
+        } else if local.lacks_a_provider {
             "See a call work without any key: `keywright run --demo -- claude -p hi`. Then set a provider's key, \
              ANTHROPIC_API_KEY for instance, or start a server: `keywright serve`."
         } else {
@@ -175,6 +185,9 @@ impl Status {
             }
             None => lines.push("credential  none".to_owned()),
         }
+        if self.local_mode.is_some() && self.credential.is_some() {
+            lines.push("            is for a server; a local run does not use it".to_owned());
+        }
         if let Some(problem) = &self.credential_problem {
             lines.push(format!("            {problem}"));
         }
@@ -190,27 +203,25 @@ impl Status {
 }
 
 impl LocalStatus {
-    fn look(context: &Context) -> Self {
-        let Found { providers, unused } = match Found::look(context) {
-            Ok(found) => found,
-            Err(error) => {
-                let reasons =
-                    std::iter::once(error.message()).chain(error.causes().iter().map(String::as_str));
-                let problem = Some(reasons.collect::<Vec<_>>().join(": "));
-                return Self { providers: Vec::new(), unused: Vec::new(), problem };
-            }
+    async fn look(context: &Context) -> Self {
+        let looked = Serverless::look(&context.paths, &context.environment).await;
+        let (description, problem) = match &looked {
+            Ok(serverless) => (serverless.describe(), None),
+            Err(error) => (error.with_causes(), Some(error.with_causes())),
         };
+        let lacks_a_provider = looked.as_ref().is_ok_and(Serverless::lacks_a_provider);
+        let (gateway, found) = match looked {
+            Ok(Serverless::Inside(url)) => (Some(url.to_string()), None),
+            Ok(Serverless::Own(found)) => (None, Some(found)),
+            Err(_) => (None, None),
+        };
+        let Found { providers, unused } = found.unwrap_or_default();
         let providers = providers.iter().map(LocalProvider::of).collect();
-        Self { providers, unused, problem: None }
+        Self { gateway, providers, unused, problem, description, lacks_a_provider }
     }
 
     fn describe(&self) -> Vec<String> {
-        let what = match (&self.problem, self.providers.is_empty()) {
-            (Some(problem), _) => problem.clone(),
-            (None, true) => "needs the key of a provider, and none was found".to_owned(),
-            (None, false) => "uses the gateway inside it".to_owned(),
-        };
-        let mut lines = vec![format!("run         local mode, without a server: {what}")];
+        let mut lines = vec![format!("run         local mode, without a server: {}", self.description)];
         lines.extend(self.providers.iter().map(|provider| format!("            {}", provider.description)));
         lines.extend(self.unused.iter().map(|why| format!("            {why}")));
         lines

@@ -2,8 +2,9 @@
 
 use clap::Args;
 use keywright_protocol::wire::{KeyCard, RequestDetail, ShadowedCredential};
-use keywright_protocol::{ErrorCode, RequestId};
+use keywright_protocol::{ErrorCode, OrganizationId, RequestId};
 
+use crate::calls::Calls;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::table::printable;
@@ -11,16 +12,19 @@ use crate::table::printable;
 /// Which call.
 #[derive(Debug, Args)]
 pub(crate) struct WhyArgs {
+    /// Looks among the calls of local runs, even where a server is in use
+    #[arg(long)]
+    local: bool,
     /// Its id, as errors and `keywright usage --requests` show it; signs around it do no harm
     #[arg(value_name = "REQUEST_ID", allow_hyphen_values = true)]
     request_id: String,
 }
 
-/// Asks the server and prints.
+/// Asks the server, or the records of local runs where there is none, and prints.
 pub(crate) async fn why(context: &Context, args: &WhyArgs) -> Result<(), CommandError> {
     let id = request_id(&args.request_id)?;
-    let detail = context.call("asking for the call", async |client| client.request(id).await).await;
-    let detail = detail.map_err(|error| if error.is(ErrorCode::NotFound) { not_found(id) } else { error })?;
+    let calls = Calls::find(context, args.local).await?;
+    let detail = calls.explain(context, id).await?.ok_or_else(|| not_found(id, &calls))?;
     context.output.data(&detail, || describe(&detail))
 }
 
@@ -44,31 +48,42 @@ fn request_id(pasted: &str) -> Result<RequestId, CommandError> {
     })
 }
 
-fn not_found(id: RequestId) -> CommandError {
-    CommandError::known(
-        ErrorCode::NotFound,
-        format!("no call {id} is recorded for the organization of this credential"),
-    )
-    .hint(
-        "A caller that cannot be proven has no record (codes that begin with KEY_, WRONG_KEY_KIND, \
+fn not_found(id: RequestId, calls: &Calls) -> CommandError {
+    let (place, elsewhere) = match calls {
+        Calls::Server => (
+            "for the organization of this credential",
+            "Otherwise the call belongs to another account or server (see `keywright status`), its record is \
+             older than the server keeps them, or it went through a local run: `keywright why --local ID`.",
+        ),
+        Calls::Local(_) | Calls::None => (
+            "for local runs on this machine",
+            "Otherwise the call went to a server, which `--server URL` names, or its record is older than they \
+             are kept; `keywright usage --local --requests` lists those that are there.",
+        ),
+    };
+    CommandError::known(ErrorCode::NotFound, format!("no call {id} is recorded {place}"))
+        .hint(
+            "A caller that cannot be proven has no record (codes that begin with KEY_, WRONG_KEY_KIND, \
          AMBIGUOUS_CREDENTIALS), and neither has what is no model call: there the error itself says all.",
-    )
-    .hint(
-        "Otherwise the call belongs to another account or server (see `keywright status`), or its record is \
-         older than the server keeps them.",
-    )
+        )
+        .hint(elsewhere)
 }
 
 fn describe(detail: &RequestDetail) -> String {
     let call = &detail.request;
     let mut lines = Lines::default();
     lines.add("call", format!("{}, {}", call.id, call.started_at));
+    let local = detail.organization_id == OrganizationId::LOCAL;
     lines.add(
         "account",
-        format!("{} in {} {}", call.user_id, detail.organization_id, detail.organization_name),
+        match local {
+            true => "none: a local run on this machine".to_owned(),
+            false => format!("{} in {} {}", call.user_id, detail.organization_id, detail.organization_name),
+        },
     );
     match &detail.key {
         Some(key) => lines.add("token", card(key)),
+        None if local => lines.add("token", format!("{}, which ends with its run", call.key_id)),
         None => lines.add("token", format!("{} (forgotten by the server since)", call.key_id)),
     }
     if let Some(parent) = &detail.parent_key {
@@ -82,7 +97,7 @@ fn describe(detail: &RequestDetail) -> String {
     let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     lines.add("provider", dash(&call.provider));
     lines.add("model", dash(&call.model));
-    lines.add("credential", credential(call.credential.as_deref(), call.credential_hint.as_deref()));
+    lines.add("credential", credential(call.credential.as_deref(), call.credential_hint.as_deref(), local));
     for shadowed in &detail.shadowed {
         lines.add("", not_used(shadowed));
     }
@@ -133,10 +148,12 @@ fn card(key: &KeyCard) -> String {
     format!("{kind}{name} {key_prefix}… ({key_id}{revoked})")
 }
 
-fn credential(kind: Option<&str>, hint: Option<&str>) -> String {
+fn credential(kind: Option<&str>, hint: Option<&str>, local: bool) -> String {
     let hint = hint.map(|hint| format!(" {hint}")).unwrap_or_default();
     match kind {
         None => "none was chosen".to_owned(),
+        Some("central") if local => format!("your key{hint}, which the run had"),
+        Some("byok") if local => format!("a key that the program sent{hint}"),
         Some("central") => format!("the server's key{hint}"),
         Some("byok") => format!("the caller's own key{hint}"),
         Some(other) => format!("{other}{hint}"),

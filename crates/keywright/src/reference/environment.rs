@@ -27,13 +27,22 @@ pub(super) fn page() -> String {
         page.push_str(&row([&code(&key.variable()), key.doc]));
     }
     page.push_str(
-        "\n## Keys of providers\n\nRead by `keywright serve` as central keys when no provider is configured in a \
-         file.\n",
+        "\n## Keys and addresses of providers\n\nRead by `keywright serve` as central keys when no provider is configured in a \
+         file, and by `keywright run` in local mode, which takes them out of the program's environment.\n",
     );
     page.push_str(&head(["variable", "provider"]));
     for provider in PROVIDERS {
         for name in provider.environment {
             page.push_str(&row([&code(name), provider.name]));
+        }
+        for name in provider.bearer_environment {
+            page.push_str(&row([&code(name), &format!("{}, a token; by `run` alone", provider.name)]));
+        }
+        for name in provider.address_environment {
+            page.push_str(&row([
+                &code(name),
+                &format!("{}, the address that its key goes to", provider.name),
+            ]));
         }
     }
     page.push_str("\n## Later\n\nKnown, but not there yet.\n");
@@ -77,6 +86,21 @@ const SECTIONS: &[Section] = &[
         ],
     ),
     (
+        "Local mode",
+        "Read by `keywright run`, `status` and `doctor` where no server is in use, besides the keys of providers.",
+        &[
+            (
+                "KEYWRIGHT_LOCAL_GATEWAY",
+                "Where a run inside a local run finds the gateway of that one; `keywright run` sets it for the \
+                 program.",
+            ),
+            (
+                "KEYWRIGHT_TLS_EXTRA_CA",
+                "A file of more certificates to trust on the way to providers, in PEM, as for the server.",
+            ),
+        ],
+    ),
+    (
         "System",
         "Variables of others, read as they mean them.",
         &[
@@ -90,10 +114,6 @@ const SECTIONS: &[Section] = &[
             ("NO_PROXY", "`keywright run` adds the server on this machine to it, for the program."),
             ("no_proxy", "The same."),
             ("CLAUDE_CONFIG_DIR", "Where Claude Code keeps its settings, which `keywright run` looks at."),
-            (
-                "KEYWRIGHT_LOCAL_GATEWAY",
-                "Set by `keywright run` in local mode, so that another `run` inside of it finds its gateway.",
-            ),
             ("GEMINI_CLI_HOME", "Where Gemini CLI's folder is, which `keywright run` links to."),
             ("PI_CODING_AGENT_DIR", "Pi's folder, which `keywright run` links to."),
             ("OPENCODE_CONFIG_CONTENT", "opencode's settings; `keywright run` adds the gateway to them."),

@@ -6,6 +6,7 @@
 
 mod discover;
 mod principals;
+mod probe;
 mod records;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -22,6 +23,7 @@ use url::Url;
 
 pub use discover::{Discovered, StoredKey, discover};
 pub use keywright_store::RequestFilter;
+pub use probe::Probe;
 pub use records::{LocalCalls, UnreadableRecords};
 
 use crate::api::local_router;

@@ -25,6 +25,11 @@ pub(super) fn look(scene: &Scene) -> Files {
     let mut findings = Vec::new();
     let settings = settings(&scene.paths.settings, &mut findings);
     let credentials = credentials(&scene.paths.credentials, &mut findings);
+    let keys = &scene.paths.providers;
+    // What is in it is told where it is used.
+    if let Ok(metadata) = keys.symlink_metadata() {
+        findings.extend(exposure("provider keys", keys, &metadata, "600"));
+    }
     Files { settings, credentials, findings }
 }
 

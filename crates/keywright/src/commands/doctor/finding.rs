@@ -53,10 +53,8 @@ impl Finding {
 
     /// What another command would fail with.
     pub(super) fn failed(check: impl Into<String>, error: &CommandError, otherwise: &str) -> Self {
-        let message = std::iter::once(error.message()).chain(error.causes().iter().map(String::as_str));
-        let message = message.collect::<Vec<_>>().join(": ");
         let mend = error.hints().join(" ");
-        Self::problem(check, message, if mend.is_empty() { otherwise.to_owned() } else { mend })
+        Self::problem(check, error.with_causes(), if mend.is_empty() { otherwise.to_owned() } else { mend })
     }
 
     /// For people: two lines at most.

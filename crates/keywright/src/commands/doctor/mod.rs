@@ -7,6 +7,7 @@ mod agents;
 mod choice;
 mod files;
 mod finding;
+mod local;
 mod providers;
 mod server;
 mod surroundings;

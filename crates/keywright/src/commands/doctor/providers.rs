@@ -1,14 +1,10 @@
-//! The providers: behind the server as it sees them, for only it may connect to them; and where no server
-//! is in use, those that one started here would have.
+//! The providers behind the server, as it sees them: only it may connect to them.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::future::join_all;
-use keywright_client::{Client, reach};
+use keywright_client::Client;
 use keywright_protocol::ErrorCode;
 use keywright_protocol::wire::ProviderState;
-use keywright_server::config::{Config, ProviderSettings, process_environment};
 use tokio::time::timeout;
 
 use super::finding::Finding;
@@ -72,44 +68,6 @@ fn describe(state: &ProviderState) -> Finding {
         }
         None => Finding::ok(check, "can be reached by the server, which has a key for it"),
     }
-}
-
-/// Those that a server started here would have, and whether this machine can connect to them. Nothing is
-/// sent to them.
-pub(super) async fn found_here() -> Vec<Finding> {
-    let loaded = Config::load(&BTreeMap::new(), &process_environment(), None);
-    let providers = match loaded {
-        Ok((config, _)) => config.providers,
-        Err(problems) => {
-            let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            let mend = "Correct them; `keywright serve` says the same.";
-            return vec![Finding::problem("serve settings", told.join("; "), mend)];
-        }
-    };
-    if providers.is_empty() {
-        return vec![Finding::warning(
-            "providers",
-            "the environment holds the key of none",
-            "Set a key, ANTHROPIC_API_KEY for instance, or try `keywright serve --demo`, which needs none.",
-        )];
-    }
-    join_all(providers.iter().map(connect)).await
-}
-
-async fn connect(provider: &ProviderSettings) -> Finding {
-    let check = format!("provider {}", provider.name);
-    let key = match provider.keys.first() {
-        Some(key) => format!("has its key {} from {}", key.secret.hint(), provider.source),
-        None => format!("is in {}, without a key", provider.source),
-    };
-    let host = provider.base_url.host_str().unwrap_or_default();
-    let failure = match timeout(PATIENCE, reach(&provider.base_url)).await {
-        Ok(Ok(())) => return Finding::ok(check, format!("{key}; {host} can be reached")),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => "no connection in time".to_owned(),
-    };
-    let mend = format!("Check the network between here and {host}, and the address if you have set it.");
-    Finding::problem(check, format!("{key}, but {host} cannot be reached: {failure}"), mend)
 }
 
 const PATIENCE: Duration = Duration::from_secs(5);

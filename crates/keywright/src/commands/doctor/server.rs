@@ -12,7 +12,7 @@ use keywright_secret::random_hex;
 use tokio::time::timeout;
 
 use super::finding::Finding;
-use super::{Scene, providers};
+use super::{Scene, local, providers};
 use crate::error::CommandError;
 
 /// What was seen of it.
@@ -41,8 +41,16 @@ pub(super) async fn look(
     chosen: &ChosenServer,
     credentials: &Credentials,
 ) -> Seen {
+    let reached = reach(scene, chosen).await;
+    if chosen.source == ServerSource::Default
+        && let Err(none) = reached
+    {
+        let mut findings = vec![none];
+        findings.extend(local::look(scene).await);
+        return Seen { findings, state: State::NoneInUse };
+    }
     let (token, resolved) = token(scene, profile, chosen, credentials);
-    match reach(scene, chosen).await {
+    match reached {
         Ok((client, mut findings)) => {
             findings.push(token);
             if let Some(resolved) = resolved {
@@ -52,11 +60,6 @@ pub(super) async fn look(
                 findings.extend(providers);
             }
             Seen { findings, state: State::Answers }
-        }
-        Err(failure) if chosen.source == ServerSource::Default => {
-            let mut findings = vec![failure, token];
-            findings.extend(providers::found_here().await);
-            Seen { findings, state: State::NoneInUse }
         }
         Err(failure) => Seen { findings: vec![failure, token], state: State::Unreachable },
     }
@@ -198,8 +201,15 @@ fn scopes(who: &WhoAmI) -> Finding {
     Finding::ok("scopes", "models can be called, and records read")
 }
 
+/// No server needs to be there; but what is there instead surprises.
 fn unproven(error: NotProven) -> Finding {
-    Finding::failed("connection", &CommandError::from(error), "Start a server with `keywright serve`.")
+    match error {
+        NotProven::NeverServed | NotProven::NothingThere(_) => Finding::ok("connection", error.to_string()),
+        _ => {
+            let error = CommandError::from(error);
+            Finding::warning("connection", error.with_causes(), error.hints().join(" "))
+        }
+    }
 }
 
 fn unreachable(error: ClientError) -> Finding {

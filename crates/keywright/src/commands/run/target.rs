@@ -5,18 +5,18 @@ use std::convert::Infallible;
 
 use clap::Args;
 use keywright_client::{ChildToken, Client, ClientError, PlainText, ServerUrl};
+use keywright_credentials::Environment;
 use keywright_credentials::launch::{Agent, Removal, conceal_process};
-use keywright_credentials::{Environment, prove_by};
 use keywright_protocol::Exit;
 use keywright_protocol::wire::CreateChild;
 use keywright_providers::Dialect;
-use keywright_secret::{PlatformToken, Secret, TokenKind};
+use keywright_secret::Secret;
 use keywright_server::local::{LocalGateway, LocalListener, LocalSetup};
 
 use crate::commands::serve::not_started;
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::local::{Found, describe, key_variables, withhold_keys};
+use crate::local::{Found, OUTER, OUTER_ENDED, describe, key_variables, outer, withhold_keys};
 use crate::output::Output;
 
 use super::renewal::Renewal;
@@ -86,7 +86,7 @@ impl Target {
             environment.remove(OUTER);
             return Ok(Self { url: client.server().clone(), environment, way: Way::Server(client) });
         }
-        if let Some((url, token)) = outer(context).await {
+        if let Some((url, token)) = outer(&context.environment).await {
             context.output.say(&format!(
                 "This is inside another `keywright run`, so the program uses the gateway of that one, {url}."
             ));
@@ -103,7 +103,7 @@ impl Target {
     fn local(context: &Context, demo: bool, agents: &[Agent]) -> Result<Self, CommandError> {
         let found = match demo {
             true => Found { providers: Vec::new(), unused: Vec::new() },
-            false => Found::look(context)?,
+            false => Found::look(&context.paths, &context.environment)?,
         };
         found.unused.iter().for_each(|why| context.output.warn(why));
         let dialects = dialects(agents);
@@ -266,35 +266,7 @@ fn no_key(context: &Context, dialects: &[Dialect]) -> CommandError {
         variables.first().copied().unwrap_or_default()
     ));
     match context.environment.text(OUTER) {
-        Some(_) => {
-            error.hint("The `keywright run` that this shell was started in has ended; open another shell.")
-        }
+        Some(_) => error.hint(OUTER_ENDED),
         None => error,
     }
 }
-
-/// The gateway of the run that this one is inside of, and the token that it takes. Nothing but the gateway
-/// that made the token can prove that it knows it; what is left over from a run that has ended counts for
-/// nothing.
-async fn outer(context: &Context) -> Option<(ServerUrl, Secret)> {
-    let url = ServerUrl::parse(context.environment.text(OUTER)?, PlainText::LoopbackOnly).ok()?;
-    let client = Client::new(&url).ok().filter(|_| url.is_loopback())?;
-    let mut tried: Vec<Secret> = Vec::new();
-    for (_, value) in context.environment.iter() {
-        let token = value.to_str().and_then(|text| PlatformToken::parse(text).ok());
-        let Some(token) = token.filter(|token| token.kind() == TokenKind::Access) else { continue };
-        let token = Secret::new(token.expose());
-        // An agent may have it in several variables.
-        if tried.contains(&token) {
-            continue;
-        }
-        if prove_by(&client, &token).await.is_ok() {
-            return Some((url, token));
-        }
-        tried.push(token);
-    }
-    None
-}
-
-/// Where a program that runs in local mode finds the gateway, should it start `keywright run` itself.
-const OUTER: &str = "KEYWRIGHT_LOCAL_GATEWAY";

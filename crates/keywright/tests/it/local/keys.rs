@@ -1,12 +1,10 @@
 //! Which keys are used, and that no program sees one.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 
 use crate::home::{Ended, Home};
 
-use super::{Running, Upstream};
+use super::{Running, Upstream, store};
 
 #[test]
 fn no_program_holds_a_key_in_its_environment_or_finds_one_in_its_home() {
@@ -133,12 +131,4 @@ fn an_address_that_is_none_is_an_error_and_the_key_goes_nowhere() {
     command.env("OPENAI_API_KEY", "sk-proj-canary").env("OPENAI_BASE_URL", "https://me:pw-canary@x.example");
     let ended = Ended::of(&mut command).with_code(1);
     assert!(ended.stderr.contains("OPENAI_BASE_URL") && !ended.stderr.contains("canary"), "{}", ended.stderr);
-}
-
-fn store(home: &Home, text: &str) -> PathBuf {
-    let file = home.path().join(".local/state/keywright/providers.json");
-    fs::create_dir_all(file.parent().unwrap()).unwrap();
-    fs::write(&file, text).unwrap();
-    fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
-    file
 }

@@ -1,12 +1,17 @@
 //! `run` without a server: the gateway inside the command.
 
+mod doctor;
 mod ending;
 mod keys;
 mod records;
 mod target;
+mod why;
 
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -109,6 +114,16 @@ impl Drop for Running {
 fn calls(home: &Home) -> Vec<Value> {
     let page = home.run(["usage", "--local", "--requests", "--json"]).with_code(0).json();
     page["data"]["requests"].as_array().unwrap().clone()
+}
+
+/// Writes `providers.json`; where it is.
+fn store(home: &Home, text: &str) -> PathBuf {
+    let file = home.path().join(".local/state/keywright/providers.json");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::set_permissions(file.parent().unwrap(), PermissionsExt::from_mode(0o700)).unwrap();
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).unwrap();
+    file
 }
 
 /// Waits until something is so.
