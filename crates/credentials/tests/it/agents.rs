@@ -292,6 +292,23 @@ fn the_plain_command_is_one_that_a_shell_runs_to_the_same_end() {
     }
 }
 
+#[tokio::test]
+async fn what_a_user_has_set_for_an_agent_reaches_it_and_is_not_shown() {
+    for (agent, name, given) in [
+        ("opencode", "OPENCODE_CONFIG_CONTENT", r#"{"mcp":{"x":{"headers":{"a":"canary"}}}}"#),
+        ("aider", "AIDER_SET_ENV", "[OTHER_KEY=canary]"),
+    ] {
+        let scene = Scene::new();
+        let command = scene.prepare(agent, &[(name, given)], false).unwrap().plain_command();
+        assert!(
+            command.contains(name) && command.contains(SERVER) && !command.contains("canary"),
+            "{command}"
+        );
+        let seen = scene.start(agent, &[(name, given)]).await;
+        assert!(value(&seen, name).unwrap().contains("canary"), "{agent}");
+    }
+}
+
 #[test]
 fn settings_as_deep_as_can_be_are_unreadable_and_crash_nothing() {
     for (agent, file) in [

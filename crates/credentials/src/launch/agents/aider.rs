@@ -117,8 +117,9 @@ fn setup(request: &LaunchRequest<'_>, _: &Findings) -> Setup {
     ];
     let given = request.environment.text("AIDER_SET_ENV").unwrap_or_default().trim_matches(['[', ']']);
     let given = given.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned);
-    let set = given.chain(addresses.iter().map(|(name, address)| format!("{name}={address}")));
-    let set = set.collect::<Vec<_>>().join(",");
+    let ours: Vec<String> = addresses.iter().map(|(name, address)| format!("{name}={address}")).collect();
+    let all: Vec<String> = given.chain(ours.iter().cloned()).collect();
+    let list = |entries: &[String]| format!("[{}]", entries.join(","));
     let mut variables: Vec<Variable> =
         addresses.iter().map(|(name, address)| Variable::new(name, address.as_str())).collect();
     variables.extend(
@@ -128,7 +129,7 @@ fn setup(request: &LaunchRequest<'_>, _: &Findings) -> Setup {
             .map(Variable::token),
     );
     variables.push(Variable::new("AIDER_OPENAI_API_BASE", versioned));
-    variables.push(Variable::new("AIDER_SET_ENV", format!("[{set}]")));
+    variables.push(Variable::with_own("AIDER_SET_ENV", list(&all), list(&ours)));
     variables.push(Variable::with_token("AIDER_API_KEY", "[gemini=", "]"));
     Setup { variables, ..Setup::default() }
 }
