@@ -1,8 +1,8 @@
 //! This process, closed to the programs that it starts.
 
 /// Keeps other processes of the same user, the agent that is about to be started among them, from reading
-/// the environment and the memory of this one, where provider keys are. Not from the superuser, and only on
-/// Linux. What is started is open to its user as ever.
+/// the environment and the memory of this one, where provider keys are, or the token that the agent's own is
+/// a child of. Not from the superuser, and only on Linux. What is started is open to its user as ever.
 pub fn conceal_process() {
     #[cfg(target_os = "linux")]
     {

@@ -47,41 +47,66 @@ pub(super) fn toml(path: &Path) -> Result<Option<toml::Table>, LaunchError> {
     text.parse().map(Some).map_err(|_| unreadable(path))
 }
 
-/// The names that stand in front of `:` at the beginning of the lines of a file of YAML.
+/// The names that stand in front of `:` at the beginning of the lines of a file of YAML, dashes before them
+/// left out as aider does. Only where all of them begin their line, which the first one settles.
 pub(super) fn yaml_names(path: &Path) -> Result<Vec<String>, LaunchError> {
     let Some(text) = text(path)? else { return Ok(Vec::new()) };
     let mut names = Vec::new();
-    for line in text.lines() {
-        let inside = line.starts_with([' ', '\t', '#', '-', ']', '}']) || line.trim().is_empty();
-        if inside || line.starts_with('%') {
+    let mut begun = false;
+    for line in text.split(BREAKS) {
+        let words = line.trim();
+        if words.is_empty() || words.starts_with('#') || line.starts_with('%') {
             continue;
         }
+        if line.starts_with("---") || line.starts_with("...") {
+            // The document may begin on the same line.
+            let rest = line[3..].trim();
+            if !rest.is_empty() && !rest.starts_with('#') {
+                return Err(unreadable(path));
+            }
+            begun = false;
+            continue;
+        }
+        let item = words == "-" || line.starts_with("- ");
+        if item || line.starts_with([' ', '\t', ']', '}']) {
+            // Before any name it is no part of a value: the names themselves are indented.
+            if !begun {
+                return Err(unreadable(path));
+            }
+            continue;
+        }
+        begun = true;
         // Anything but a plain name may be one written in another way.
         let name = line.split_once(':').map(|(name, _)| name.trim().trim_matches(['"', '\'']));
         match name {
             Some(name) if name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) => {
-                names.push(name.to_owned());
+                names.push(name.trim_matches('-').to_owned());
             }
-            _ if line.starts_with("...") => {}
             _ => return Err(unreadable(path)),
         }
     }
     Ok(names)
 }
 
-/// The names of the variables in a file of `NAME=value` lines.
+/// The names of the variables in a file of `NAME=value` lines: the last word before the sign, whatever
+/// stands before it.
 pub(super) fn dotenv_names(path: &Path) -> Result<Vec<String>, LaunchError> {
     let Some(text) = text(path)? else { return Ok(Vec::new()) };
+    let around = |c: char| c.is_whitespace() || c == '\u{feff}';
     let name = |line: &str| {
-        let line = line.trim_start();
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        let (name, _) = line.split_once(['=', ':'])?;
-        Some(name.trim().trim_matches(['"', '\'']).to_owned())
+        let line = line.trim_start_matches(around);
+        let (before, _) = line.split_once(['=', ':']).filter(|_| !line.starts_with('#'))?;
+        let before = before.trim_end_matches(|c: char| around(c) || "\"'".contains(c));
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+        Some(before.rsplit(|c: char| !plain(c)).next().unwrap_or_default().to_owned())
     };
-    Ok(text.lines().filter_map(name).collect())
+    Ok(text.split(BREAKS).filter_map(name).collect())
 }
 
-fn unreadable(path: &Path) -> LaunchError {
+/// What ends a line to any of the agents' own readers.
+const BREAKS: [char; 7] = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
+
+pub(super) fn unreadable(path: &Path) -> LaunchError {
     LaunchError::ProjectUnreadable { path: path.to_owned() }
 }
 
@@ -101,13 +126,30 @@ mod tests {
         assert_eq!(yaml_names(yaml.path()).unwrap(), ["model", "openai-api-base", "list"]);
         let dotenv = file(" export A=b\n'C' = d\n# comment\nE: f\nG\n");
         assert_eq!(dotenv_names(dotenv.path()).unwrap(), ["A", "C", "E"]);
+        for content in ["export\tP=x", "A=b\rP=x", "\u{feff}P=x", "#c\u{2028}P=x", "\u{a0} export  P : x"] {
+            assert!(dotenv_names(file(content).path()).unwrap().contains(&"P".to_owned()), "{content:?}");
+        }
+        for content in ["--p: x", "a: b\rp: x", "a: b\u{85}p: x", "#c\u{2028}p: x", "---\n# c\n  # c\np: x"] {
+            assert!(yaml_names(file(content).path()).unwrap().contains(&"p".to_owned()), "{content:?}");
+        }
         let commented = file("{// comment\n\"a\": [1,],}");
         assert_eq!(json(commented.path()).unwrap().unwrap()["a"][0], 1);
     }
 
     #[test]
     fn what_may_hide_a_name_is_unreadable() {
-        for content in ["{model: a}", "? model\n: a", "\"\\x6fpenai\": b", "&a model: b", "\"a\n b\": c"] {
+        for content in [
+            "{model: a}",
+            "? model\n: a",
+            "\"\\x6fpenai\": b",
+            "&a model: b",
+            "\"a\n b\": c",
+            " p: x\n a: b",
+            "# c\n p: x",
+            "--- {p: x}",
+            "a: b\n---\n p: x",
+            "\u{feff}p: x",
+        ] {
             assert!(yaml_names(file(content).path()).is_err(), "{content}");
         }
         assert!(json(file("{").path()).is_err());

@@ -28,11 +28,13 @@ pub struct Variable {
     before: String,
     /// What stands behind the token, if the token is in it.
     after: Option<String>,
+    /// What is shown in its place, where the user's own settings are in it: they may hold credentials.
+    shown: Option<String>,
 }
 
 impl Variable {
     pub(super) fn new(name: &'static str, value: impl Into<String>) -> Self {
-        Self { name, before: value.into(), after: None }
+        Self { name, before: value.into(), after: None, shown: None }
     }
 
     /// One that holds the token.
@@ -42,7 +44,12 @@ impl Variable {
 
     /// One that holds the token between two texts.
     pub(super) fn with_token(name: &'static str, before: &str, after: &str) -> Self {
-        Self { name, before: before.to_owned(), after: Some(after.to_owned()) }
+        Self { name, before: before.to_owned(), after: Some(after.to_owned()), shown: None }
+    }
+
+    /// One that holds what the user had set there too, which is not shown.
+    pub(super) fn with_own(name: &'static str, value: impl Into<String>, shown: impl Into<String>) -> Self {
+        Self { shown: Some(shown.into()), ..Self::new(name, value) }
     }
 
     /// Whether the token is in it.
@@ -58,11 +65,12 @@ impl Variable {
         })
     }
 
-    /// The value as a shell writes it, with a variable of its own in place of the token.
+    /// The value as a shell writes it, with a variable of its own in place of the token, and without the
+    /// user's own settings.
     pub(super) fn for_shell(&self) -> String {
         let part = |text: &str| if text.is_empty() { String::new() } else { shell_quoted(text) };
         match &self.after {
-            None => shell_quoted(&self.before),
+            None => shell_quoted(self.shown.as_ref().unwrap_or(&self.before)),
             Some(after) => format!("{}\"${TOKEN_VARIABLE}\"{}", part(&self.before), part(after)),
         }
     }

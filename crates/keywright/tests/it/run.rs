@@ -39,6 +39,27 @@ fn no_program_sees_the_credential_of_its_person() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn no_program_reads_the_credential_of_its_person_out_of_the_run_that_started_it() {
+    let cli = Cli::new();
+    let account = cli.api.state.lock().unwrap().temporary();
+    // The superuser may read anything, so that power is given up first, for both of them.
+    let script = "[ \"$(id -u)\" = 0 ] && drop='setpriv --bounding-set=-all'; exec $drop \"$0\" \"$@\"";
+    let keywright = env!("CARGO_BIN_EXE_keywright");
+    let read = "cat /proc/$PPID/environ /proc/$PPID/mem && echo readable";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, keywright, "run", "--", "sh", "-c", read]).env_clear();
+    for (name, value) in cli.command([""; 0]).get_envs() {
+        command.env(name, value.unwrap());
+    }
+    command.env("KEYWRIGHT_API_KEY", &account.token).env("PATH", "/usr/bin:/bin");
+    let ended = Ended::of(command.current_dir(cli.home.path()).stdin(Stdio::null()));
+    assert_eq!(cli.api.state.lock().unwrap().children.len(), 1, "{}", ended.stderr);
+    assert!(!ended.stdout.contains(&account.token) && !ended.stdout.contains("readable"));
+    assert_eq!(ended.stderr.matches("Permission denied").count(), 2, "{}", ended.stderr);
+}
+
+#[test]
 fn a_program_that_is_not_there_exits_as_in_a_shell() {
     let cli = Cli::new();
     let ended = cli.run(["run", "--", "keywright-no-such-program"]).with_code(127);

@@ -142,7 +142,14 @@ impl SqliteWriter {
     /// statement.
     fn write_one(&mut self, op: &RecordOp) -> rusqlite::Result<bool> {
         self.connection.busy_timeout(Duration::ZERO)?;
-        let written = match op {
+        let written = self.write_row(op);
+        // Whatever came of it: the thread's writes wait for other processes.
+        self.connection.busy_timeout(PATIENCE)?;
+        written
+    }
+
+    fn write_row(&self, op: &RecordOp) -> rusqlite::Result<bool> {
+        match op {
             RecordOp::Begin(intent) => {
                 begin_rows(&self.connection, "", &self.insert_one, self.server, &[intent]).map(|()| true)
             }
@@ -151,9 +158,7 @@ impl SqliteWriter {
                 end_row(&mut end, outcome).map(|_| true)
             }
             RecordOp::End(..) | RecordOp::Whole(..) | RecordOp::Unproven { .. } => Ok(false),
-        };
-        self.connection.busy_timeout(PATIENCE)?;
-        written
+        }
     }
 
     /// Deletes at most [`TURN`] rows; how many it were.
@@ -381,6 +386,19 @@ mod tests {
         assert_eq!(count(), 2);
         direct.close();
         assert!(!direct.try_write(&begun(5)));
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_written_at_once_leaves_the_thread_its_patience() {
+        let folder = tempfile::tempdir().expect("folder");
+        let mut writer = opened(&folder);
+        let first = begun(1);
+        assert!(writer.write_one(&first).expect("written"));
+        writer.connection.execute_batch("ALTER TABLE requests RENAME TO gone").expect("renamed");
+        writer.write_one(&ended(&first, None)).expect_err("there is no such table");
+        let patience = "PRAGMA busy_timeout";
+        let left: i64 = writer.connection.query_row(patience, [], |row| row.get(0)).expect("a time");
+        assert_eq!(u128::try_from(left).expect("a time"), PATIENCE.as_millis());
     }
 
     #[test]

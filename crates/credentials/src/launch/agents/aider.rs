@@ -1,7 +1,7 @@
 //! aider. Its `.env` files win over the environment, and its configuration files over both, but nothing
 //! wins over the `AIDER_` variables but a `.env` file that sets those; so it gets both kinds.
 
-use super::super::project::{dotenv_names, folders_of_repository, text, yaml_names};
+use super::super::project::{dotenv_names, folders_of_repository, text, unreadable, yaml_names};
 use super::super::variables::{MODEL_KEYS, Removal, removal};
 use super::super::{LaunchError, LaunchRequest, Variable};
 use super::{Findings, Place, Recipe, SettingsFile, Setup};
@@ -80,10 +80,14 @@ fn inspect(request: &LaunchRequest<'_>, place: Place) -> Result<Findings, Launch
         [
             yaml_names(&options).map(|names| (options, names.into_iter().filter(option).collect())),
             dotenv_names(&variables).map(|names| (variables, names.into_iter().filter(variable).collect())),
-            text(&models).map(|text| {
+            text(&models).and_then(|text| {
                 let text = text.unwrap_or_default();
+                // A word may be written with one.
+                if text.contains('\\') {
+                    return Err(unreadable(&models));
+                }
                 let words = PARAMETERS.iter().filter(|word| text.contains(**word));
-                (models, words.map(|word| (*word).to_owned()).collect())
+                Ok((models, words.map(|word| (*word).to_owned()).collect()))
             }),
         ]
     });
@@ -113,8 +117,9 @@ fn setup(request: &LaunchRequest<'_>, _: &Findings) -> Setup {
     ];
     let given = request.environment.text("AIDER_SET_ENV").unwrap_or_default().trim_matches(['[', ']']);
     let given = given.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned);
-    let set = given.chain(addresses.iter().map(|(name, address)| format!("{name}={address}")));
-    let set = set.collect::<Vec<_>>().join(",");
+    let ours: Vec<String> = addresses.iter().map(|(name, address)| format!("{name}={address}")).collect();
+    let all: Vec<String> = given.chain(ours.iter().cloned()).collect();
+    let list = |entries: &[String]| format!("[{}]", entries.join(","));
     let mut variables: Vec<Variable> =
         addresses.iter().map(|(name, address)| Variable::new(name, address.as_str())).collect();
     variables.extend(
@@ -124,7 +129,7 @@ fn setup(request: &LaunchRequest<'_>, _: &Findings) -> Setup {
             .map(Variable::token),
     );
     variables.push(Variable::new("AIDER_OPENAI_API_BASE", versioned));
-    variables.push(Variable::new("AIDER_SET_ENV", format!("[{set}]")));
+    variables.push(Variable::with_own("AIDER_SET_ENV", list(&all), list(&ours)));
     variables.push(Variable::with_token("AIDER_API_KEY", "[gemini=", "]"));
     Setup { variables, ..Setup::default() }
 }

@@ -97,6 +97,9 @@ fn setup(request: &LaunchRequest<'_>, findings: &Findings) -> Setup {
     if !settings.is_object() {
         settings = json!({});
     }
+    if !settings["security"].is_object() {
+        settings["security"] = json!({});
+    }
     settings["security"]["auth"] = json!({ "selectedType": API_KEY });
     let mut variables = vec![
         Variable::new("GOOGLE_GEMINI_BASE_URL", request.server.to_string()),

@@ -58,22 +58,12 @@ fn redirecting(settings: &Value, place: &str, names: &mut Vec<String>) {
 }
 
 fn setup(request: &LaunchRequest<'_>, _: &Findings) -> Setup {
-    let server = request.server;
-    let options = |version: &str| json!({ "options": { "baseURL": format!("{server}/{version}"), "apiKey": format!("{{env:{TOKEN}}}") } });
-    let mut config: Value = request
-        .environment
-        .text(CONFIG)
-        .and_then(|given| jsonc_parser::parse_to_serde_value(given, &Default::default()).ok())
-        .filter(Value::is_object)
-        .unwrap_or_else(|| json!({}));
-    for (provider, version) in [("anthropic", "v1"), ("openai", "v1"), ("google", "v1beta")] {
-        merge(&mut config, json!({ "provider": { provider: options(version) } }));
-    }
-    // What it calls by itself, for titles, is then one of these too.
-    merge(&mut config, json!({ "enabled_providers": ["anthropic", "openai", "google"] }));
+    let given = request.environment.text(CONFIG);
+    let given = given.and_then(|given| jsonc_parser::parse_to_serde_value(given, &Default::default()).ok());
+    let given = given.filter(Value::is_object).unwrap_or_else(|| json!({}));
     let mut setup = Setup {
         variables: vec![
-            Variable::new(CONFIG, config.to_string()),
+            Variable::with_own(CONFIG, led(request, given), led(request, json!({}))),
             // These are sign-ins; the one of OpenAI's would take the calls to the vendor.
             Variable::new("OPENCODE_DISABLE_DEFAULT_PLUGINS", "1"),
             Variable::token(TOKEN),
@@ -89,6 +79,18 @@ fn setup(request: &LaunchRequest<'_>, _: &Findings) -> Setup {
         );
     }
     setup
+}
+
+/// A configuration that is led to the gateway.
+fn led(request: &LaunchRequest<'_>, mut config: Value) -> String {
+    let server = request.server;
+    let options = |version: &str| json!({ "options": { "baseURL": format!("{server}/{version}"), "apiKey": format!("{{env:{TOKEN}}}") } });
+    for (provider, version) in [("anthropic", "v1"), ("openai", "v1"), ("google", "v1beta")] {
+        merge(&mut config, json!({ "provider": { provider: options(version) } }));
+    }
+    // What it calls by itself, for titles, is then one of these too.
+    merge(&mut config, json!({ "enabled_providers": ["anthropic", "openai", "google"] }));
+    config.to_string()
 }
 
 /// Whether a sign-in is stored for a provider that goes through the gateway: plugins make use of them.

@@ -32,8 +32,7 @@ impl Renewal {
     /// Renews it whenever half of its life is over. Looks at the clock rather than sleep until then: a
     /// machine that was asleep has slept through.
     pub(super) async fn keep_up(&mut self) -> Infallible {
-        let look = u64::try_from(self.lifetime / LOOKS).unwrap_or_default();
-        let look = Duration::from_millis(look).clamp(OFTEN, SELDOM);
+        let look = pause(self.lifetime);
         loop {
             tokio::time::sleep(look).await;
             if self.ends.millis_since(SystemClock.now()) > self.lifetime / 2 {
@@ -61,6 +60,13 @@ impl Renewal {
     }
 }
 
+/// Between two looks at the clock. A clock that is so wrong that the token seems to have ended before it was
+/// made says nothing of when to renew it, and must not make us ask all the time.
+fn pause(lifetime: i64) -> Duration {
+    let look = u64::try_from(lifetime).ok().filter(|lifetime| *lifetime > 0);
+    look.map_or(SELDOM, |lifetime| Duration::from_millis(lifetime / LOOKS).clamp(OFTEN, SELDOM))
+}
+
 /// Neither parent nor child comes back from these.
 const ENDED: [ErrorCode; 5] = [
     ErrorCode::KeyRevoked,
@@ -70,6 +76,21 @@ const ENDED: [ErrorCode; 5] = [
     ErrorCode::Forbidden,
 ];
 /// So many in a lifetime, within limits.
-const LOOKS: i64 = 8;
+const LOOKS: u64 = 8;
 const OFTEN: Duration = Duration::from_millis(50);
 const SELDOM: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_far_wrong_makes_no_more_renewals_than_a_right_one() {
+        assert_eq!(pause(12 * 3_600_000), SELDOM);
+        assert_eq!(pause(8_000), Duration::from_secs(1));
+        assert_eq!(pause(1), OFTEN);
+        for wrong in [0, -1, -3_600_000, i64::MIN] {
+            assert_eq!(pause(wrong), SELDOM, "{wrong}");
+        }
+    }
+}

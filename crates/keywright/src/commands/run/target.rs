@@ -150,6 +150,8 @@ impl Target {
         removed: &[&'static Removal],
     ) -> Result<Opened, CommandError> {
         let Self { url, way, .. } = self;
+        // The program gets less than this process has: provider keys, or the token that its own is made by.
+        conceal_process();
         match way {
             Way::Server(client) => {
                 let (parent, child) = child(context).await?;
@@ -188,7 +190,6 @@ impl Local {
             folder: context.paths.data.clone(),
             extra_ca: context.environment.text("KEYWRIGHT_TLS_EXTRA_CA").map(Into::into),
         };
-        conceal_process();
         let gateway = listener.serve(setup).await.map_err(|error| not_started(&error))?;
         context.output.say(&format!("Local mode, no server: {}.", described.join("; ")));
         let names: Vec<&str> =
