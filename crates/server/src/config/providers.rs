@@ -250,7 +250,15 @@ impl<'a> FoundKey<'a> {
             findings.warn(format!("{place} is ignored: it holds no key, which is one word of ASCII."));
             return None;
         }
-        let (base_url, address) = match first_set(provider.address_environment, environment) {
+        let named = first_set(provider.address_environment, environment);
+        if let (Some((address, _)), Some(token)) = (named, token_beside(provider, environment)) {
+            findings.warn(format!(
+                "{place} is not used: the Keywright token in {token} says that {address} leads to a Keywright \
+                 server, and not to where the key belongs; unset {address}."
+            ));
+            return None;
+        }
+        let (base_url, address) = match named {
             Some((name, text)) => {
                 (named_address(name, text, findings)?, Source::Environment(name.to_owned()))
             }
@@ -275,6 +283,13 @@ impl<'a> FoundKey<'a> {
             address,
         })
     }
+}
+
+/// The variable of the provider that holds a Keywright token, as in a program that `run` has started: the
+/// address beside it is the one that the token is for.
+fn token_beside(provider: &Provider, environment: &BTreeMap<String, String>) -> Option<&'static str> {
+    let ours = |name: &&&str| environment.get(**name).is_some_and(|value| looks_like_ours(value.trim()));
+    provider.environment.iter().chain(provider.bearer_environment).find(ours).copied()
 }
 
 /// Security rule 15: a key goes to the address that it was issued for, or nowhere.

@@ -64,6 +64,11 @@ pub fn discover(
         let (key, header) = (stored.key.expose(), provider.key_header);
         let found = FoundKey { provider, key, header, place, origin, source };
         let mut environment = environment.clone();
+        if provider.address_environment.iter().any(|name| stored.environment.contains_key(*name)) {
+            // What stands beside another address says nothing of this one.
+            let keys = || provider.environment.iter().chain(provider.bearer_environment);
+            environment.retain(|name, _| keys().all(|key| key != name));
+        }
         environment.extend(stored.environment.clone());
         providers.extend(found.settings(&environment, &mut findings));
     }
@@ -143,6 +148,29 @@ mod tests {
         assert_eq!(found.providers[0].key_header, KeyHeader::Bearer);
         let owned = ["anthropic".to_owned()].into();
         assert!(discover(&environment, &[], &owned).expect("nothing").providers.is_empty());
+    }
+
+    /// As in a shell that `keywright run` has started: the address is the server's, and the key is not.
+    #[test]
+    fn a_key_is_not_sent_to_the_server_that_a_token_beside_it_is_for() {
+        let token = keywright_secret::PlatformToken::mint(keywright_secret::TokenKind::Access);
+        let environment = variables(&[
+            ("ANTHROPIC_AUTH_TOKEN", token.expose()),
+            ("ANTHROPIC_API_KEY", "own"),
+            ("ANTHROPIC_BASE_URL", "https://keywright.corp.example"),
+            ("OPENAI_API_KEY", token.expose()),
+            ("OPENAI_BASE_URL", "https://keywright.corp.example/v1"),
+        ]);
+        let found = discover(&environment, &[], &BTreeSet::new()).expect("nothing");
+        assert!(found.providers.is_empty(), "{:?}", lines(&found));
+
+        let own_address = [("ANTHROPIC_BASE_URL", "https://own.example")];
+        let owned = ["anthropic".to_owned(), "openai".to_owned()].into();
+        let stored = [stored("anthropic", "stored-a", &own_address), stored("openai", "stored-o", &[])];
+        let found = discover(&environment, &stored, &owned).expect("found");
+        assert_eq!(lines(&found), ["anthropic stored-a https://own.example/ /s/providers.json"]);
+        let told: Vec<&str> = found.warnings.iter().map(|warning| warning.0.as_str()).collect();
+        assert!(matches!(told[..], [told] if told.contains("unset OPENAI_BASE_URL")), "{told:?}");
     }
 
     #[test]
