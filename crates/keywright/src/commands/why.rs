@@ -54,8 +54,8 @@ fn not_found(id: RequestId) -> CommandError {
          AMBIGUOUS_CREDENTIALS), and neither has what is no model call: there the error itself says all.",
     )
     .hint(
-        "Otherwise the call belongs to another account or server (see `keywright status`), or its record is \
-         older than the server keeps them.",
+        "Otherwise the call belongs to another account or server (see `keywright status`), was made in local \
+         mode (see `keywright usage --local --requests`), or is older than the server keeps records.",
     )
 }
 
