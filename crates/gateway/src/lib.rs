@@ -588,7 +588,8 @@ fn upstream_uri(path: &str, query: Option<&str>) -> Result<Uri, ApiError> {
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/event-stream"))
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.as_bytes().get(..EVENT_STREAM.len()));
+    kind.is_some_and(|kind| kind.eq_ignore_ascii_case(EVENT_STREAM))
 }
 
 fn upstream_request_id(headers: &HeaderMap) -> Option<String> {
@@ -597,6 +598,7 @@ fn upstream_request_id(headers: &HeaderMap) -> Option<String> {
     id.to_str().ok().filter(|id| id.len() <= 128).map(str::to_owned)
 }
 
+const EVENT_STREAM: &[u8] = b"text/event-stream";
 /// An error body longer than this is none that a client could use.
 const LONGEST_ERROR: usize = 1024 * 1024;
 /// How long an error body may take.

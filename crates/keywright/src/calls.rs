@@ -33,8 +33,8 @@ impl Calls {
             }
             None => {
                 context.output.say(
-                    "No server is in use, and no local run has been recorded yet: `keywright run -- PROGRAM` \
-                     starts one.",
+                    "There is nothing to show, for no local run has been recorded yet: \
+                     `keywright run --demo -- PROGRAM` starts one without a key.",
                 );
                 Ok(Self::None)
             }

@@ -290,6 +290,7 @@ impl Relay {
                 self.hang_up();
                 self.state = State::Breaking { event: None, flushed: false };
             }
+            State::Committing(..) if stalled => self.hang_up(),
             State::Draining if stalled || self.permit.stands().is_err() => self.hang_up(),
             _ => {}
         }

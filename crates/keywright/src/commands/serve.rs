@@ -93,14 +93,21 @@ pub(crate) fn serve(args: &ServeArgs, insecure: bool, output: Output) -> Result<
 /// Why a server, or a tool beside it, does not start.
 pub(crate) fn not_started(error: &StartError) -> CommandError {
     let failed = CommandError::new(Exit::User, "NOT_STARTED", error.to_string());
-    match error.source() {
+    let failed = match error.source() {
         // The sentence has the first cause in it already.
         Some(source) => source.source().map_or_else(
             || CommandError::new(Exit::User, "NOT_STARTED", error.to_string()),
             |deeper| failed.because(deeper),
         ),
         None => failed,
+    };
+    if matches!(error, StartError::Listen { .. }) {
+        return failed.hint(
+            "Stop what listens there, or choose another address: `--listen`, and `--operations-listen` for the \
+             metrics.",
+        );
     }
+    failed
 }
 
 /// Says where it listens and what to do first.

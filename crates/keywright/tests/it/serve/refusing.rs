@@ -47,6 +47,7 @@ fn a_port_that_is_taken_is_named_and_nothing_is_made() {
         let ended = home.run(["serve", setting, &address, other, "127.0.0.1:0"]).with_code(1);
         let told = format!("cannot listen on {address}");
         assert!(ended.stderr.contains(&told) && ended.stderr.contains("in use"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("next: Stop what listens there"), "{}", ended.stderr);
     }
     assert!(!home.data("").exists());
 }
