@@ -301,11 +301,11 @@ impl Gateway {
         let sent = tokio::select! {
             biased;
             sent = forward::forward(&self.pool, permit, upstream, request, timeout) => sent,
-            () = died => Err(ErrorCode::KeyRevoked),
+            () = died => Err(ErrorCode::KeyRevoked.into()),
         };
         match sent {
             Ok((response, lease)) => self.answer(call, terms, response, lease).await,
-            Err(code) => conclude(call, dialect, &code.into()).await,
+            Err(error) => conclude(call, dialect, &error).await,
         }
     }
 

@@ -99,3 +99,14 @@ async fn a_call_for_whose_end_there_is_no_place_is_refused_before_anything_is_do
     assert_eq!(codes, ["PROVIDER_NOT_CONFIGURED", "AUDIT_UNAVAILABLE"]);
     assert_eq!(recorder.written.get(), 1, "the refused call of the place that there was");
 }
+
+#[test]
+fn a_stream_of_events_is_told_whatever_its_case() {
+    let is = |value: &'static str| {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(value));
+        is_event_stream(&headers)
+    };
+    assert!(is("text/event-stream") && is("Text/Event-Stream; charset=utf-8"));
+    assert!(!is("text/event") && !is("application/json"));
+}

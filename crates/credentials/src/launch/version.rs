@@ -1,6 +1,6 @@
 //! Which version of an agent is installed: found on the path and asked, in a world of its own.
 //!
-//! It is somebody else's program: it gets no variable but the path, an empty folder for a home, and three
+//! It is somebody else's program: it gets no variable but the path, an empty folder for a home, and six
 //! seconds; whatever it started goes with it.
 
 use std::path::{Path, PathBuf};
@@ -94,7 +94,7 @@ pub enum NoVersion {
     SaidNothing,
 }
 
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(6);
 const LONGEST: usize = 4096;
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ impl Gateway {
         *request.uri_mut() = uri.parse().map_err(|_| Unsaid::Unreadable)?;
         *request.headers_mut() = headers;
         let sent = forward::forward(&self.pool, permit, upstream, request, PATIENCE).await;
-        let (response, lease) = sent.map_err(Unsaid::Unreached)?;
+        let (response, lease) = sent.map_err(|error| Unsaid::Unreached(error.code))?;
         let status = response.status();
         let body = Limited::new(response.into_body(), LONGEST_LIST).collect().await;
         let body = body.map_err(|_| Unsaid::Unreadable)?.to_bytes();

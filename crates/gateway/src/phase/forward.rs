@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use keywright_dial::DialError;
-use keywright_protocol::ErrorCode;
+use keywright_protocol::{ApiError, ErrorCode};
 use keywright_providers::is_unsafe_response_header;
 
 use crate::catalog::Upstream;
@@ -25,10 +25,10 @@ pub(crate) async fn forward(
     upstream: &Arc<Upstream>,
     request: Request<Box<Upload>>,
     first_byte_timeout: Duration,
-) -> Result<(Response<Incoming>, Lease), ErrorCode> {
+) -> Result<(Response<Incoming>, Lease), ApiError> {
     let exchange = async {
         let mut request = request;
-        let mut lease = pool.lease(upstream).await.map_err(|error| code_of(&error, upstream))?;
+        let mut lease = pool.lease(upstream).await.map_err(|error| refusal_of(&error, upstream))?;
         loop {
             match lease.sender.try_send_request(request).await {
                 Ok(response) => return Ok((response, lease)),
@@ -36,21 +36,21 @@ pub(crate) async fn forward(
                     // Not a byte of it was written, so nobody can have acted on it.
                     Some(unsent) if lease.reused => {
                         request = unsent;
-                        lease = pool.connect(upstream).await.map_err(|error| code_of(&error, upstream))?;
+                        lease = pool.connect(upstream).await.map_err(|error| refusal_of(&error, upstream))?;
                     }
                     _ => {
                         tracing::warn!(provider.name = %upstream.name, error = %failed.error(), "upstream {} broke off before it answered", upstream.name);
-                        return Err(ErrorCode::UpstreamReset);
+                        return Err(ApiError::from(ErrorCode::UpstreamReset));
                     }
                 },
             }
         }
     };
     let answered = tokio::time::timeout(first_byte_timeout, exchange).await;
-    let (response, lease) = answered.map_err(|_| ErrorCode::UpstreamTimeout)??;
+    let (response, lease) = answered.map_err(|_| ApiError::from(ErrorCode::UpstreamTimeout))??;
     match response.status().as_u16() {
-        300..=399 => Err(ErrorCode::UpstreamRedirect),
-        100..=199 => Err(ErrorCode::UpstreamReset),
+        300..=399 => Err(ErrorCode::UpstreamRedirect.into()),
+        100..=199 => Err(ErrorCode::UpstreamReset.into()),
         _ => Ok((response, lease)),
     }
 }
@@ -60,14 +60,18 @@ pub(crate) fn clean_head(headers: &mut HeaderMap) {
     remove(headers, |name, _| is_of_connection(name) || is_unsafe_response_header(name.as_str()));
 }
 
-fn code_of(error: &DialError, upstream: &Upstream) -> ErrorCode {
+/// Names the provider and what failed, but not its address: that is the operator's to know.
+fn refusal_of(error: &DialError, upstream: &Upstream) -> ApiError {
     tracing::warn!(provider.name = %upstream.name, error = %error, "upstream {} could not be reached: {error}", upstream.name);
-    match error {
-        DialError::Unresolved | DialError::Forbidden | DialError::Connect(_) => {
-            ErrorCode::UpstreamUnreachable
+    let (code, what) = match error {
+        DialError::Unresolved => (ErrorCode::UpstreamUnreachable, "its host name does not resolve"),
+        DialError::Forbidden => {
+            (ErrorCode::UpstreamUnreachable, "its address is one that may not be dialled")
         }
-        DialError::TimedOut => ErrorCode::UpstreamTimeout,
-        DialError::Tls(_) => ErrorCode::UpstreamTls,
-        DialError::Broken | DialError::TooLong => ErrorCode::UpstreamReset,
-    }
+        DialError::Connect(_) => (ErrorCode::UpstreamUnreachable, "nothing takes the connection"),
+        DialError::TimedOut => (ErrorCode::UpstreamTimeout, "the connection took too long"),
+        DialError::Tls(_) => (ErrorCode::UpstreamTls, "no TLS connection could be made"),
+        DialError::Broken | DialError::TooLong => (ErrorCode::UpstreamReset, "the connection broke off"),
+    };
+    ApiError::new(code).because(format!("The provider {} could not be reached: {what}.", upstream.name))
 }

@@ -39,7 +39,8 @@ pub(crate) async fn run(context: &Context, args: RunArgs) -> Result<u8, CommandE
     let folder = std::env::current_dir().map_err(|error| {
         CommandError::new(Exit::User, "NO_FOLDER", "the working folder cannot be found").because(&error)
     })?;
-    let target = Target::choose(context, &args.target, &Agent::started_by(program, arguments)).await?;
+    let agents = Agent::started_by(program, arguments);
+    let target = Target::choose(context, &args.target, &agents, args.print_env).await?;
     let launch = Launch::prepare(&LaunchRequest {
         program,
         arguments,

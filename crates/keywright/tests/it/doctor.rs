@@ -245,7 +245,7 @@ async fn agents_that_hang_or_are_missing_are_told_and_nothing_fails_for_it() {
     expect(&finding, "warning", "none is on the path: claude, codex", "keywright run -- PROGRAM");
     let path = install(&home, "codex", "sleep 600");
     let finding = found(doctor(&home, &server, &account.token).env("PATH", &path), 0, "codex");
-    expect(&finding, "warning", "does not answer `--version` within 3 s", "--version");
+    expect(&finding, "warning", "does not answer `--version` within 6 s", "--version");
     let path = install(&home, "pi", "exit 1");
     let mut command = doctor(&home, &server, &account.token);
     expect(&found(command.env("PATH", &path), 0, "pi"), "warning", "with nothing", "install it again: npm");

