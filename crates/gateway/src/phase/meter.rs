@@ -58,6 +58,8 @@ struct Gathered {
     first: Bytes,
     /// All of it, once it is more than one piece.
     block: BytesMut,
+    /// Whether the last piece came so soon after the one before that one read may have brought both.
+    bursting: bool,
     /// How often the upstream had nothing more since the last piece came.
     waits: u8,
 }
@@ -161,7 +163,11 @@ impl Relay {
         loop {
             match self.poll_upstream(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
-                    self.last_heard = Instant::now();
+                    let now = Instant::now();
+                    // Never before the first piece: nobody waits for that one longer than he must.
+                    let follows = self.call.seen.first_byte_ms.is_some();
+                    self.gathered.bursting = follows && now - self.last_heard < LONGEST_TURN;
+                    self.last_heard = now;
                     self.take(frame);
                     if !matches!(self.state, State::Flowing) || self.gathered.is_full() {
                         return Poll::Ready(());
@@ -185,7 +191,9 @@ impl Relay {
                     self.cut(OutcomeKind::Cut, ErrorCode::UpstreamTimeout);
                     return Poll::Ready(());
                 }
-                Poll::Pending if self.gathered.waits >= POLLS_OF_A_TURN => return Poll::Ready(()),
+                Poll::Pending if !self.gathered.bursting || self.gathered.waits >= POLLS_OF_A_TURN => {
+                    return Poll::Ready(());
+                }
                 Poll::Pending => {
                     // hyper hands over one chunk of what it has read at a time, on its own task, which runs
                     // before this one does again. So all that one read brought goes down in one write.
@@ -401,6 +409,9 @@ pub(crate) fn read(meter: &Meter, call: &Call, unfinished: bool) -> Reading {
     reading
 }
 
+/// Pieces of one read come a turn of the loop apart. Those of a model come further apart, and each goes down
+/// at once.
+const LONGEST_TURN: Duration = Duration::from_micros(500);
 /// How often hyper polls a body before it lets other tasks run. A wrong number here costs time, nothing else.
 const POLLS_OF_A_TURN: u8 = 2;
 /// Pieces as large as this are not worth gathering.

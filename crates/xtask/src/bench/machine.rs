@@ -13,7 +13,8 @@ pub(super) fn described(root: &Path, binary: &Path, options: &Options) -> Vec<(&
         let line = text.lines().find(|line| line.starts_with(name));
         line.and_then(|line| line.split_once(':')).map_or_else(unknown, |(_, value)| value.trim().to_owned())
     };
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    // Not those that this process may use: it has bound itself to one.
+    let cores = read("/proc/cpuinfo").lines().filter(|line| line.starts_with("processor")).count();
     let load: String = read("/proc/loadavg").split_whitespace().take(3).collect::<Vec<_>>().join(" ");
     vec![
         ("date", time::OffsetDateTime::now_utc().date().to_string()),
