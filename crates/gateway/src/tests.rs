@@ -24,6 +24,7 @@ impl Principals for Anybody {
             parent: None,
             user: UserId::new(),
             organization: OrganizationId::new(),
+            role: keywright_protocol::Role::Member,
             scopes: Scopes::GATEWAY,
             temporary: false,
             administrator: false,

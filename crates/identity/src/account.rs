@@ -19,6 +19,8 @@ impl Identity {
         Ok(WhoAmI {
             account: Account { user_id: principal.user, organization_id: principal.organization },
             organization_name,
+            role: Some(principal.role),
+            email: None,
             temporary: principal.temporary,
             administrator: principal.administrator,
             token_id: principal.token,

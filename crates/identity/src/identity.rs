@@ -6,6 +6,7 @@ use keywright_protocol::{Clock, Timestamp};
 use keywright_store::{MintLimits, Store};
 use tokio::runtime::Handle;
 
+use crate::Mailroom;
 use crate::cache::TokenCache;
 use crate::lookups::Lookups;
 
@@ -19,6 +20,7 @@ pub(crate) struct Inner {
     pub(crate) store: Arc<Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: IdentitySettings,
+    pub(crate) mailroom: Mailroom,
     pub(crate) cache: TokenCache,
     pub(crate) lookups: Lookups,
     /// Where everything that touches the store runs, whichever thread asks.
@@ -28,7 +30,7 @@ pub(crate) struct Inner {
 }
 
 /// What the operator decides.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct IdentitySettings {
     /// How long a temporary account lives.
     pub temporary_ttl_seconds: i64,
@@ -38,6 +40,21 @@ pub struct IdentitySettings {
     pub mints_per_hour: i64,
     /// How many tokens are held in memory; those in use come on top.
     pub cached_tokens: usize,
+    /// Whether a request for a code tells whether its mailbox has an account, or only the code does.
+    pub hide_accounts: bool,
+    /// Who may make an account with a mailbox.
+    pub signup: Signup,
+}
+
+/// Who may make an account with a mailbox. Whoever was invited always may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signup {
+    /// Everybody.
+    Open,
+    /// Mailboxes of these domains, in the form of [`Mailbox::domain`](keywright_protocol::Mailbox::domain).
+    Domains(Vec<String>),
+    /// Nobody else.
+    Invited,
 }
 
 impl Default for IdentitySettings {
@@ -47,6 +64,8 @@ impl Default for IdentitySettings {
             mints_per_hour_per_address: 30,
             mints_per_hour: 300,
             cached_tokens: 1_000_000,
+            hide_accounts: false,
+            signup: Signup::Open,
         }
     }
 }
@@ -67,7 +86,12 @@ impl Identity {
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub fn new(store: Arc<Store>, clock: Arc<dyn Clock>, settings: IdentitySettings) -> Self {
+    pub fn new(
+        store: Arc<Store>,
+        clock: Arc<dyn Clock>,
+        settings: IdentitySettings,
+        mailroom: Mailroom,
+    ) -> Self {
         let cache = TokenCache::new(settings.cached_tokens, !store.is_shared());
         let lookups = Lookups::new(store.connections());
         Self {
@@ -75,6 +99,7 @@ impl Identity {
                 store,
                 clock,
                 settings,
+                mailroom,
                 cache,
                 lookups,
                 runtime: Handle::current(),

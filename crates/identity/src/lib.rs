@@ -15,6 +15,7 @@ mod identity;
 mod keys;
 mod lasting;
 mod lookups;
+mod mail;
 #[cfg(any(test, feature = "test-hooks"))]
 mod pause;
 mod require;
@@ -22,7 +23,8 @@ mod temporary;
 mod unproven;
 mod verify;
 
-pub use identity::{Identity, IdentitySettings};
+pub use identity::{Identity, IdentitySettings, Signup};
+pub use mail::{Asker, CodePurpose, Mail, MailContent, MailFailed, Mailer, Mailroom, Sending};
 #[cfg(any(test, feature = "test-hooks"))]
 pub use pause::Pause;
 pub use require::require;

@@ -199,6 +199,120 @@ impl ErrorCode {
                  programs that were killed, or made by a loop that asks for a new one with each call. A child \
                  token that is no longer needed ends itself with `DELETE /api/v1/auth/child`."
             }
+            Self::EmailRequired => {
+                "Each of the four mailbox commands takes `--email`. Over HTTP it is the field `email`, a text."
+            }
+            Self::EmailInvalid => {
+                "The part before the @ is plain ASCII: letters, digits and a few signs, dots only between them, no \
+                 quotes, no `%` and no `!`. Letters of other scripts that look like ASCII ones would be other \
+                 people's mailboxes and are refused. The domain may be written in any script; it needs a dot and is \
+                 no IP address. Nothing was mailed and nothing was counted."
+            }
+            Self::UserAlreadyHasOrganization => {
+                "One mailbox has one account, whatever its spelling. Sign in, and a new key is made; keys from \
+                 before go on working. An agent switches from sign-up to sign-in once: docs/guides/agents.md has \
+                 the recipe. With `auth.hide_accounts` this is told only to who has proven the mailbox."
+            }
+            Self::UserNotFound => {
+                "Check the spelling of the mailbox and the server, then sign up. An account whose last organization \
+                 was deleted still exists and is told apart. With `auth.hide_accounts` this is told only to who has \
+                 proven the mailbox."
+            }
+            Self::UserHasNoOrganization => {
+                "The user left or lost the last organization, and keys act in organizations only. Signing up again \
+                 makes a new one for the same user. `details.invitations` lists organizations that invited the \
+                 mailbox: naming one with `--organization-id` joins it."
+            }
+            Self::OtpResendCooldown => {
+                "The 30 seconds belong to the mailbox, whoever asked, so that nobody's mailbox is flooded. The mail \
+                 may still be on its way: look into the spam folder first. A code that was used lets the next one \
+                 be asked for at once."
+            }
+            Self::EmailRateLimited => {
+                "20 mails an hour go to one mailbox. Wrong codes are counted by the day, 100 for one mailbox and \
+                 2,000 for the whole server, so that nobody guesses through. If you did not ask that often, \
+                 somebody else did; nothing was taken over, and the wait ends by itself."
+            }
+            Self::IpRateLimited => {
+                "60 requests an hour are taken from one address, successful or not; an IPv6 network of 64 bits \
+                 counts as one address, and all of a machine's own programs as one. Behind a proxy the operator \
+                 must name it in `trusted_proxies`, or all callers count as one."
+            }
+            Self::MailRateLimited => {
+                "A cap over all mailboxes, so that the server is never used to flood others. It is reached only \
+                 under attack or by a mass sign-up."
+            }
+            Self::MailUnavailable => {
+                "No code was stored and no wait begins, so that it can be tried again at once. The operator checks \
+                 `mail.smtp`: host, port, login and certificate, and whether the mail server takes mail from \
+                 `mail.from`. Without `mail.smtp` mails are files in the data folder's `outbox`, which must be \
+                 writable."
+            }
+            Self::SignupClosed => {
+                "`auth.signup` decides who may make an account: everybody, mailboxes of the domains in \
+                 `auth.signup_domains`, or who was invited. Existing accounts sign in as before."
+            }
+            Self::OtpInvalid => {
+                "Each code has five tries; a text that cannot be a code costs none. Look for the newest mail: with \
+                 each request the code before it is void. Codes are six digits, or eight letters when many wrong \
+                 ones were tried lately; case, blanks and dashes do not matter."
+            }
+            Self::OtpNotFound => {
+                "A code belongs to one mailbox, one server and, where the command line asked for it, to one \
+                 request. Codes are forgotten a day after they ended. If two programs asked for the same mailbox, \
+                 each uses the code of its own mail."
+            }
+            Self::OtpExpired => {
+                "Codes live ten minutes by the server's clock. Slow mail is the usual reason."
+            }
+            Self::OtpAlreadyUsed => {
+                "A code is good for one key. If the answer was lost on the way, the key was made but nobody has it: \
+                 ask for a new code, sign in, and delete the other key, which `keywright tokens list` shows as \
+                 never used."
+            }
+            Self::OtpPurposeMismatch => {
+                "It counts as a wrong code, since whoever guesses must not get more tries by changing the purpose."
+            }
+            Self::OtpLockedOut => {
+                "After five wrong codes a code is gone, the right one too. A new request makes another. If somebody \
+                 else did the guessing, send the `requestId` that your request answered with: then only your own \
+                 tries count for your code. The command line always does."
+            }
+            Self::CompanyNameTooLong => {
+                "Characters are counted, not bytes: 100 of any script pass. Control characters and marks that turn \
+                 the direction of writing are refused as well, with another code."
+            }
+            Self::OrganizationCreationFailed => {
+                "User, organization, membership and key are made together or not at all. The usual reason is a full \
+                 disk or a database that refuses to write."
+            }
+            Self::MultipleOrganizations => {
+                "A key acts in one organization, so one must be chosen. Show the list to your person; `keywright \
+                 orgs list` has it too once a key is there."
+            }
+            Self::OrganizationNotMember => {
+                "Compare the id with the list in `details.organizations`. Whoever was removed from an organization \
+                 needs a new invitation."
+            }
+            Self::MaxOrganizationsReached => {
+                "The cap is for owners; one can be a member of any number of organizations."
+            }
+            Self::LastOwner => {
+                "Owners make other members owners, and only then go. Deleting the organization ends all keys in it \
+                 at once."
+            }
+            Self::AlreadyMember => {
+                "One mailbox has one account, whatever its spelling. To change what a member is: `keywright orgs \
+                 members role USER admin`."
+            }
+            Self::MaxMembersReached => {
+                "`details.limit` has the number. Invitations that nobody accepts end after seven days."
+            }
+            Self::UpgradeRefused => {
+                "Only a temporary account that has not ended can become an account with a mailbox, and only while \
+                 it is presented by its own `tmp_` token. If it ended meanwhile, its records can no longer be \
+                 reached."
+            }
             Self::ClaimInvalid => {
                 "The code is in the file `admin-claim` in the server's data folder until it is used. Making a new \
                  one voids the old. Five wrong codes within an hour close the door for a while."

@@ -236,6 +236,110 @@ errors! {
     MaxChildTokensReached "MAX_CHILD_TOKENS_REACHED" 429 RateLimited
         "The token has 200 live child tokens, the most there may be."
         "Wait for `details.retryInSeconds` seconds until one has ended, or use another token: each has children of its own.";
+    /// No mailbox was given.
+    EmailRequired "EMAIL_REQUIRED" 400 User
+        "The address of a mailbox is missing."
+        "Send it as `email`; on the command line `--email you@example.com`.";
+    /// The text is no address that mail can be sent to, or one whose look-alikes would be other people.
+    EmailInvalid "EMAIL_INVALID" 400 User
+        "That is not an address that mail can be sent to."
+        "Correct it: like you@example.com, with ASCII letters before the @.";
+    /// The mailbox has an account with an organization already.
+    UserAlreadyHasOrganization "USER_ALREADY_HAS_ORGANIZATION" 409 User
+        "This mailbox has an account with an organization."
+        "Sign in instead: `keywright auth login-request --email EMAIL`.";
+    /// No account has that mailbox.
+    UserNotFound "USER_NOT_FOUND" 404 User
+        "No account has this mailbox."
+        "Sign up instead: `keywright auth signup-request --email EMAIL`.";
+    /// The account is there, but in no organization any more.
+    UserHasNoOrganization "USER_HAS_NO_ORGANIZATION" 409 User
+        "The account belongs to no organization."
+        "Sign up to make one: `keywright auth signup-request --email EMAIL`; or choose one of `details.invitations` with `--organization-id`.";
+    /// A code was mailed to this mailbox less than 30 seconds ago.
+    OtpResendCooldown "OTP_RESEND_COOLDOWN" 429 RateLimited
+        "A code was mailed to this mailbox a moment ago."
+        "Wait for `details.retryInSeconds` seconds, or use the code that was mailed.";
+    /// 20 codes were mailed to this mailbox within an hour, or too many wrong ones were tried in a day.
+    EmailRateLimited "EMAIL_RATE_LIMITED" 429 RateLimited
+        "Too many codes were asked for with this mailbox."
+        "Wait for `details.retryInSeconds` seconds.";
+    /// 60 codes were asked for from one address within an hour, whoever asked.
+    IpRateLimited "IP_RATE_LIMITED" 429 RateLimited
+        "Too many codes were asked for from this address."
+        "Wait for `details.retryInSeconds` seconds, or ask from another network.";
+    /// The server has mailed as much as it may in an hour.
+    MailRateLimited "MAIL_RATE_LIMITED" 429 RateLimited
+        "This server has sent as many mails as it may within an hour."
+        "Wait for `details.retryInSeconds` seconds; the operator finds the reason in the server's log.";
+    /// The mail could not be handed over: the mail server is away, slow or refuses it. Nothing was counted.
+    MailUnavailable "MAIL_UNAVAILABLE" 503 Unreachable
+        "The mail could not be sent."
+        "Try again shortly; the operator should check `mail.smtp`, and finds the reason in the server's log.";
+    /// The operator takes no new accounts from that mailbox.
+    SignupClosed "SIGNUP_CLOSED" 403 Refused
+        "This server takes no new accounts from that mailbox."
+        "Ask somebody who is in an organization here to invite the mailbox: `keywright orgs invite EMAIL`.";
+    /// The code is not the one that was mailed.
+    OtpInvalid "OTP_INVALID" 400 User
+        "The code is wrong."
+        "Read the mail again and repeat the command; `details.attemptsRemaining` says how often that is still possible.";
+    /// No code was mailed to this mailbox lately, or not by that request.
+    OtpNotFound "OTP_NOT_FOUND" 404 User
+        "There is no open code for this mailbox."
+        "Ask for a new one: `keywright auth signup-request` or `login-request`.";
+    /// The code is older than ten minutes.
+    OtpExpired "OTP_EXPIRED" 410 Expired
+        "The code has expired."
+        "Ask for a new one: `keywright auth signup-request` or `login-request`.";
+    /// The code was used before.
+    OtpAlreadyUsed "OTP_ALREADY_USED" 409 User
+        "The code has been used."
+        "Ask for a new one: `keywright auth signup-request` or `login-request`.";
+    /// A code for signing up was used to sign in, or the other way round.
+    OtpPurposeMismatch "OTP_PURPOSE_MISMATCH" 409 User
+        "The code is for something else."
+        "A code of `signup-request` goes with `signup-complete`, one of `login-request` with `login-complete`: use the one that matches, or ask anew.";
+    /// Five wrong codes: the right one is void too.
+    OtpLockedOut "OTP_LOCKED_OUT" 429 RateLimited
+        "Too many wrong codes: this one is void."
+        "Ask for a new one: `keywright auth signup-request` or `login-request`.";
+    /// The name of an organization has more than 100 characters.
+    CompanyNameTooLong "COMPANY_NAME_TOO_LONG" 400 User
+        "The name of an organization has at most 100 characters."
+        "Shorten it.";
+    /// The organization could not be stored; nothing was made and the code is still good.
+    OrganizationCreationFailed "ORGANIZATION_CREATION_FAILED" 500 Unreachable
+        "The organization could not be made."
+        "Repeat the command, the code is still good; if it stays, the operator finds the reason in the server's log.";
+    /// The user is in several organizations and the request names none.
+    MultipleOrganizations "MULTIPLE_ORGANIZATIONS" 409 User
+        "The account belongs to several organizations."
+        "Repeat `login-complete` with `--organization-id ID`, one of `details.organizations`; the code is still good.";
+    /// The user is not in the organization that was named.
+    OrganizationNotMember "ORGANIZATION_NOT_MEMBER" 403 Refused
+        "The account does not belong to that organization."
+        "Choose one of `details.organizations` with `--organization-id ID`; the code is still good.";
+    /// The user owns as many organizations as one may.
+    MaxOrganizationsReached "MAX_ORGANIZATIONS_REACHED" 429 RateLimited
+        "The user owns 20 organizations, the most there may be."
+        "Delete one with `keywright orgs rm`, or ask another user to own the next.";
+    /// The only owner cannot leave, be removed or become something else.
+    LastOwner "LAST_OWNER" 409 User
+        "An organization needs an owner, and this is its last."
+        "Make another member an owner first: `keywright orgs members role USER owner`; or delete the organization.";
+    /// The mailbox belongs to a member already.
+    AlreadyMember "ALREADY_MEMBER" 409 User
+        "That mailbox belongs to a member."
+        "List the members with `keywright orgs members`.";
+    /// An organization has as many open invitations or members as it may have.
+    MaxMembersReached "MAX_MEMBERS_REACHED" 429 RateLimited
+        "The organization has as many members and open invitations as it may have."
+        "Withdraw an invitation or remove a member first.";
+    /// An upgrade needs the token of a temporary account that has not ended, and this is none.
+    UpgradeRefused "UPGRADE_REFUSED" 409 User
+        "The token that came along is not that of a temporary account which could become this one."
+        "Repeat it without `upgrade`: the code is still good.";
     /// The administrator code is wrong.
     ClaimInvalid "CLAIM_INVALID" 403 Refused
         "That administrator code is not valid."

@@ -80,6 +80,8 @@ macro_rules! id {
 id!(UserId, "usr_", "a user");
 id!(OrganizationId, "org_", "an organization");
 id!(KeyId, "key_", "a platform token of any kind");
+id!(InvitationId, "inv_", "an invitation into an organization");
+id!(CodeRequestId, "otp_", "a request for a mailed code");
 id!(RequestId, "req_", "a request, and of its record");
 
 #[cfg(test)]

@@ -7,7 +7,10 @@ use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::record::OutcomeKind;
-use crate::{ErrorCode, KeyId, OrganizationId, RequestId, Scope, Scopes, Timestamp, UserId};
+use crate::{
+    CodeRequestId, ErrorCode, InvitationId, KeyId, OrganizationId, RequestId, Scope, Scopes, Timestamp,
+    UserId,
+};
 
 macro_rules! ids {
     ($($name:ident $what:literal),+) => {$(
@@ -28,7 +31,8 @@ macro_rules! ids {
     )+};
 }
 
-ids!(UserId "a user", OrganizationId "an organization", KeyId "a token", RequestId "a call");
+ids!(UserId "a user", OrganizationId "an organization", KeyId "a token", RequestId "a call", InvitationId "an invitation",
+    CodeRequestId "a request for a code");
 
 impl PartialSchema for Timestamp {
     fn schema() -> RefOr<Schema> {

@@ -7,7 +7,7 @@ use keywright_secret::TokenKind;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
-use crate::{KeyId, OrganizationId, Scope, Scopes, Timestamp, UserId};
+use crate::{KeyId, OrganizationId, Role, Scope, Scopes, Timestamp, UserId};
 
 /// Who a good token belongs to and what it may do. Made by `identity` only.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct Principal {
     pub user: UserId,
     /// The organization that it acts in.
     pub organization: OrganizationId,
+    /// What its user is in that organization.
+    pub role: Role,
     /// What it may do.
     pub scopes: Scopes,
     /// Whether the account is a temporary one.

@@ -4,6 +4,32 @@
 pub const TEMPORARY: &str = "/api/v1/auth/temporary";
 /// Makes a child token for an agent (`POST`) and lets it live on (`PATCH`); a child ends itself (`DELETE`).
 pub const CHILD: &str = "/api/v1/auth/child";
+/// Mails a code to sign up with (`POST`).
+pub const SIGNUP_REQUEST: &str = "/api/v1/auth/signup-request";
+/// Takes the code: makes user, organization and key (`POST`).
+pub const SIGNUP_COMPLETE: &str = "/api/v1/auth/signup-complete";
+/// Mails a code to sign in with (`POST`).
+pub const LOGIN_REQUEST: &str = "/api/v1/auth/login-request";
+/// Takes the code: makes a key in one of the user's organizations (`POST`).
+pub const LOGIN_COMPLETE: &str = "/api/v1/auth/login-complete";
+/// The organizations of the caller's user (`GET`); makes one (`POST`).
+pub const ORGANIZATIONS: &str = "/api/v1/organizations";
+/// The organization that the caller's token acts in (`GET`, `PATCH`, `DELETE`); `{id}` is its id.
+pub const ORGANIZATION: &str = "/api/v1/organizations/{id}";
+/// Its members (`GET`).
+pub const MEMBERS: &str = "/api/v1/organizations/{id}/members";
+/// One of them (`PATCH`, `DELETE`; whoever deletes itself leaves); `{user}` is the user's id.
+pub const MEMBER: &str = "/api/v1/organizations/{id}/members/{user}";
+/// Its open invitations (`GET`); invites a mailbox (`POST`).
+pub const ORGANIZATION_INVITATIONS: &str = "/api/v1/organizations/{id}/invitations";
+/// Makes a service account in it (`POST`).
+pub const SERVICE_ACCOUNTS: &str = "/api/v1/organizations/{id}/service-accounts";
+/// The open invitations of the caller's mailbox (`GET`).
+pub const INVITATIONS: &str = "/api/v1/invitations";
+/// An invitation, withdrawn by its organization or declined by its mailbox (`DELETE`); `{id}` is its id.
+pub const INVITATION: &str = "/api/v1/invitations/{id}";
+/// Accepts an invitation (`POST`).
+pub const ACCEPT_INVITATION: &str = "/api/v1/invitations/{id}/accept";
 /// Who is calling (`GET`).
 pub const WHOAMI: &str = "/api/v1/whoami";
 /// API keys (`GET`, `POST`).
@@ -32,13 +58,44 @@ pub const HEALTHZ: &str = "/healthz";
 pub const READYZ: &str = "/readyz";
 /// Prometheus metrics, on the operations listener only (`GET`).
 pub const METRICS: &str = "/metrics";
+/// How an agent signs itself up here, in Markdown for agents (`GET`).
+pub const AUTH_GUIDE: &str = "/auth.md";
 /// The OpenAPI description of all this (`GET`).
 pub const OPENAPI: &str = "/openapi.json";
 
 /// All of them. The description of the API has each, but for the metrics of the operations listener.
 pub const ALL: &[&str] = &[
-    TEMPORARY, CHILD, WHOAMI, KEYS, KEY, ROTATE, REQUESTS, REQUEST, PROVIDERS, USAGE, MODELS, CLAIM,
-    INSTANCE, HEALTHZ, READYZ, METRICS, OPENAPI,
+    TEMPORARY,
+    CHILD,
+    SIGNUP_REQUEST,
+    SIGNUP_COMPLETE,
+    LOGIN_REQUEST,
+    LOGIN_COMPLETE,
+    ORGANIZATIONS,
+    ORGANIZATION,
+    MEMBERS,
+    MEMBER,
+    ORGANIZATION_INVITATIONS,
+    SERVICE_ACCOUNTS,
+    INVITATIONS,
+    INVITATION,
+    ACCEPT_INVITATION,
+    WHOAMI,
+    KEYS,
+    KEY,
+    ROTATE,
+    REQUESTS,
+    REQUEST,
+    PROVIDERS,
+    USAGE,
+    MODELS,
+    CLAIM,
+    INSTANCE,
+    HEALTHZ,
+    READYZ,
+    METRICS,
+    AUTH_GUIDE,
+    OPENAPI,
 ];
 
 /// The path of the record with that id.
@@ -49,6 +106,41 @@ pub fn request(id: crate::RequestId) -> String {
 /// The path of the key with that id.
 pub fn key(id: crate::KeyId) -> String {
     format!("{KEYS}/{id}")
+}
+
+/// The path of the organization with that id.
+pub fn organization(id: crate::OrganizationId) -> String {
+    format!("{ORGANIZATIONS}/{id}")
+}
+
+/// The path of the members of the organization with that id.
+pub fn members(id: crate::OrganizationId) -> String {
+    format!("{ORGANIZATIONS}/{id}/members")
+}
+
+/// The path of one of them.
+pub fn member(id: crate::OrganizationId, user: crate::UserId) -> String {
+    format!("{ORGANIZATIONS}/{id}/members/{user}")
+}
+
+/// The path of the invitations into the organization with that id.
+pub fn organization_invitations(id: crate::OrganizationId) -> String {
+    format!("{ORGANIZATIONS}/{id}/invitations")
+}
+
+/// The path at which service accounts of the organization with that id are made.
+pub fn service_accounts(id: crate::OrganizationId) -> String {
+    format!("{ORGANIZATIONS}/{id}/service-accounts")
+}
+
+/// The path of the invitation with that id.
+pub fn invitation(id: crate::InvitationId) -> String {
+    format!("{INVITATIONS}/{id}")
+}
+
+/// The path at which the invitation with that id is accepted.
+pub fn accept_invitation(id: crate::InvitationId) -> String {
+    format!("{INVITATIONS}/{id}/accept")
 }
 
 /// The path at which the key with that id is rotated.

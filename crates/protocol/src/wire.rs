@@ -2,7 +2,9 @@
 
 mod explain;
 mod key_changes;
+mod mailbox;
 mod models;
+mod organizations;
 
 use std::collections::BTreeMap;
 
@@ -14,11 +16,20 @@ pub use explain::{
     Verdict,
 };
 pub use key_changes::{ReplacedKey, RotateKey, RotatedKey, UpdateKey};
+pub use mailbox::{
+    AskedKey, CodeRequested, Company, CompleteLogin, CompleteSignup, RequestCode, SignedIn, Upgrade,
+    UpgradeOutcome,
+};
 pub use models::{ListedModel, Models};
+pub use organizations::{
+    AcceptInvitation, CreateOrganization, CreateServiceAccount, DeletedOrganization, EnteredOrganization,
+    Invitation, Invitations, InviteMember, Member, Members, Organization, Organizations, RemovedMember,
+    ServiceAccount, UpdateMember, UpdateOrganization, UserKind,
+};
 
 #[cfg(feature = "openapi")]
 use crate::Scope;
-use crate::{ErrorCode, KeyId, OrganizationId, RequestId, Scopes, Timestamp, UserId};
+use crate::{ErrorCode, KeyId, OrganizationId, RequestId, Role, Scopes, Timestamp, UserId};
 
 /// The envelope of every good answer.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -151,6 +162,12 @@ pub struct WhoAmI {
     pub account: Account,
     /// The organization's name.
     pub organization_name: String,
+    /// What the user is in it; absent from servers that did not tell it yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// The user's mailbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
     /// Whether the account is temporary.
     pub temporary: bool,
     /// Whether the caller administers this server.
@@ -194,6 +211,9 @@ pub struct CreateKey {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<i64>, minimum = 3_600, maximum = 31_536_000))]
     pub lifetime_seconds: Option<Value>,
+    /// The service account that it is for; the caller's own user when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
 }
 
 /// An API key. `raw` is there in the answer that makes it and never again.

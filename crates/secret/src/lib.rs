@@ -8,6 +8,7 @@
 
 mod base62;
 mod foreign;
+mod keyed_hash;
 mod text;
 mod token;
 
@@ -15,6 +16,7 @@ mod token;
 pub mod seal;
 
 pub use foreign::Vendor;
+pub use keyed_hash::KeyedHash;
 pub use text::{Secret, mask};
 pub use token::{
     MalformedToken, PlatformToken, TOKEN_LENGTH, TokenHash, TokenKind, looks_like_ours, mentions_token,

@@ -66,6 +66,11 @@ impl MasterKeys {
         crate::hex(&self.keys[0].id)
     }
 
+    /// A hash under a key derived from the one that seals, for one purpose.
+    pub fn keyed_hash(&self, purpose: &str) -> crate::KeyedHash {
+        crate::KeyedHash::derived(&self.keys[0].bytes, purpose)
+    }
+
     /// Seals `secret` for the one place that `place` names.
     pub fn seal(&self, place: &Place<'_>, secret: &Secret) -> Vec<u8> {
         let current = &self.keys[0];

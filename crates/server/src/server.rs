@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use keywright_identity::{Identity, IdentitySettings};
+use keywright_identity::{Identity, IdentitySettings, Mailroom};
 use keywright_protocol::Clock;
 use keywright_store::{RecordsReader, RecordsWriter, Store};
 use tokio::runtime::Handle;
@@ -55,9 +55,10 @@ impl Server {
         let dialler = dialler(config.extra_ca.as_deref(), config.gateway.connect_timeout, own)?;
 
         let store = Arc::new(Store::open(&database(config)).await?);
-        // Nothing is sealed yet; a server that could not open what comes later must not start.
-        check_master_key(config, &store, clock.as_ref()).await?;
-        let identity = Identity::new(Arc::clone(&store), Arc::clone(&clock), identity_settings(config));
+        let master_keys = check_master_key(config, &store, clock.as_ref()).await?;
+        let mailroom = Mailroom { codes: master_keys.keyed_hash("mailbox codes"), ..Mailroom::closed() };
+        let identity =
+            Identity::new(Arc::clone(&store), Arc::clone(&clock), identity_settings(config), mailroom);
         let instance = instance_secret(config)?;
         let claim = first_claim(config, &identity).await?;
         let writer = RecordsWriter::open(&store).await?;

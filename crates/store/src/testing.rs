@@ -51,7 +51,9 @@ impl Scene {
 
     /// Lets a token act in another organization, as if its user were a member there.
     pub async fn move_token(&self, token: KeyId, organization: OrganizationId) {
-        self.change(MOVE_TOKEN, &[&token.to_string(), &organization.to_string()]).await;
+        let (token, organization) = (token.to_string(), organization.to_string());
+        self.change(JOIN, &[&token, &organization]).await;
+        self.change(MOVE_TOKEN, &[&token, &organization]).await;
     }
 
     async fn change(&self, sql: &'static str, values: &[&str]) {
@@ -199,6 +201,10 @@ async fn command(server: &PgConnectOptions, sql: String) {
 }
 
 const SET_ROLE: &str = "UPDATE memberships SET role = $2 WHERE user_id = $1";
+const JOIN: &str = "INSERT INTO memberships (user_id, organization_id, role, created_at) \
+                    SELECT user_id, $2, 'member', created_at FROM tokens WHERE id = $1 \
+                    AND NOT EXISTS (SELECT 1 FROM memberships m WHERE m.user_id = tokens.user_id \
+                    AND m.organization_id = $2)";
 const MOVE_TOKEN: &str = "UPDATE tokens SET organization_id = $2 WHERE id = $1";
 const COUNTED_REFUSALS: &str = "SELECT COALESCE(SUM(count), 0) FROM refusals WHERE code = $1";
 

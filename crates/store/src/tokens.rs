@@ -1,6 +1,6 @@
 //! Platform tokens: finding one by its hash, handing out children, ending them.
 
-use keywright_protocol::{KeyId, OrganizationId, Scopes, Timestamp, UserId};
+use keywright_protocol::{KeyId, OrganizationId, Role, Scopes, Timestamp, UserId};
 use keywright_secret::{TokenHash, TokenKind};
 use sqlx::FromRow;
 
@@ -49,6 +49,8 @@ pub struct TokenRow {
     pub user: UserId,
     /// The organization that it acts in.
     pub organization: OrganizationId,
+    /// What its user is in that organization.
+    pub role: Role,
     /// What it may do.
     pub scopes: Scopes,
     /// Whether the account has no mailbox and a time to live.
@@ -57,7 +59,7 @@ pub struct TokenRow {
     pub administrator: bool,
     /// When it ends by itself, with its parent or with its account, whichever comes first.
     pub expires_at: Option<Timestamp>,
-    /// Whether it, its parent or its user was ended before that.
+    /// Whether it, its parent, its user or its user's membership was ended before that.
     pub revoked: bool,
 }
 
@@ -304,6 +306,7 @@ struct StoredToken {
     parent_revoked_at: Option<i64>,
     parent_expires_at: Option<i64>,
     parent_scopes: Option<String>,
+    role: Option<String>,
     user_kind: String,
     user_status: String,
     administrator: bool,
@@ -317,19 +320,27 @@ impl StoredToken {
         let ends = [self.expires_at, self.parent_expires_at, self.user_expires_at].into_iter().flatten();
         let own = Scopes::from_stored(&self.scopes);
         let scopes = self.parent_scopes.map_or(own, |parents| own.and(Scopes::from_stored(&parents)));
+        let role = match self.role.as_deref() {
+            None => None,
+            Some(name) => {
+                Some(Role::from_name(name).ok_or(StoreError::Unreadable { column: "memberships.role" })?)
+            }
+        };
         Ok(TokenRow {
             id: read_id(&self.id, "tokens.id")?,
             kind: TokenKind::from_name(&self.kind).ok_or(StoreError::Unreadable { column: "tokens.kind" })?,
             parent: self.parent_id.map(|id| read_id(&id, "tokens.parent_id")).transpose()?,
             user: read_id(&self.user_id, "tokens.user_id")?,
             organization: read_id(&self.organization_id, "tokens.organization_id")?,
+            role: role.unwrap_or(Role::Member),
             scopes,
             temporary: self.user_kind == "temporary" && self.user_expires_at.is_some(),
             administrator: self.administrator && self.user_administrator,
             expires_at: ends.min().map(Timestamp),
             revoked: self.revoked_at.is_some()
                 || self.parent_revoked_at.is_some()
-                || self.user_status != "active",
+                || self.user_status != "active"
+                || role.is_none(),
         })
     }
 }
@@ -340,8 +351,9 @@ statements! {
     FIND = "SELECT t.id, t.kind, t.parent_id, t.user_id, t.organization_id, t.scopes, t.expires_at, \
             t.revoked_at, t.administrator, p.revoked_at AS parent_revoked_at, \
             p.expires_at AS parent_expires_at, p.scopes AS parent_scopes, u.kind AS user_kind, u.status AS user_status, u.administrator AS user_administrator, \
-            u.expires_at AS user_expires_at \
+            u.expires_at AS user_expires_at, m.role \
             FROM tokens t JOIN users u ON u.id = t.user_id LEFT JOIN tokens p ON p.id = t.parent_id \
+            LEFT JOIN memberships m ON m.user_id = t.user_id AND m.organization_id = t.organization_id \
             WHERE t.hash = $1";
     INSERT = "INSERT INTO tokens (id, hash, kind, hint, user_id, organization_id, parent_id, name, scopes, \
               created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";

@@ -146,6 +146,7 @@ mod tests {
                 parent: None,
                 user: UserId::new(),
                 organization: OrganizationId::new(),
+                role: keywright_protocol::Role::Member,
                 scopes: Scopes::GATEWAY,
                 temporary: false,
                 administrator: false,

@@ -89,6 +89,7 @@ mod tests {
             parent: None,
             user: UserId::new(),
             organization: OrganizationId::new(),
+            role: keywright_protocol::Role::Member,
             scopes,
             temporary,
             administrator: false,

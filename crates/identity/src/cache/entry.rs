@@ -79,6 +79,7 @@ fn principal(row: TokenRow, liveness: Liveness) -> Principal {
         parent: row.parent,
         user: row.user,
         organization: row.organization,
+        role: row.role,
         scopes: row.scopes,
         temporary: row.temporary,
         // A token narrows what its user may do: one made for an agent, or for model calls alone, does
@@ -97,6 +98,7 @@ fn same(one: &Principal, other: &Principal) -> bool {
             of.parent,
             of.user,
             of.organization,
+            of.role,
             of.scopes,
             of.temporary,
             of.administrator,

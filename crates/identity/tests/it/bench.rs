@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use keywright_identity::{Identity, IdentitySettings, Unproven};
+use keywright_identity::{Identity, IdentitySettings, Mailroom, Unproven};
 use keywright_protocol::wire::{ApiKey, CreateKey};
 use keywright_protocol::{ApiError, Clock, ErrorCode, Principal, Timestamp};
 use keywright_secret::PlatformToken;
@@ -104,7 +104,7 @@ pub(crate) fn rounds(rounds: usize) -> usize {
 }
 
 fn identity(store: &Arc<Store>, clock: &Arc<HandClock>, settings: IdentitySettings) -> Identity {
-    Identity::new(Arc::clone(store), Arc::clone(clock) as Arc<dyn Clock>, settings)
+    Identity::new(Arc::clone(store), Arc::clone(clock) as Arc<dyn Clock>, settings, Mailroom::closed())
 }
 
 pub(crate) fn named(name: &str) -> CreateKey {

@@ -186,6 +186,8 @@ fn who(account: Account) -> WhoAmI {
     WhoAmI {
         account,
         organization_name: "Temporary".into(),
+        role: None,
+        email: None,
         temporary: true,
         administrator: false,
         token_id: KeyId::new(),

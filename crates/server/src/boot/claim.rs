@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use keywright_identity::{Identity, IdentitySettings};
+use keywright_identity::{Identity, IdentitySettings, Mailroom};
 use keywright_protocol::SystemClock;
 use keywright_secret::Secret;
 use keywright_store::Store;
@@ -38,7 +38,12 @@ pub(crate) async fn first_claim(
 /// [`StartError`] when the database or the file cannot be used.
 pub async fn issue_claim(config: &Config) -> Result<ClaimNotice, StartError> {
     let store = Arc::new(Store::open_beside(&database(config)).await?);
-    let identity = Identity::new(Arc::clone(&store), Arc::new(SystemClock), IdentitySettings::default());
+    let identity = Identity::new(
+        Arc::clone(&store),
+        Arc::new(SystemClock),
+        IdentitySettings::default(),
+        Mailroom::closed(),
+    );
     let code = identity.issue_claim(true).await?;
     store.close().await;
     keep(config, code.unwrap_or_else(|| Secret::new("")))

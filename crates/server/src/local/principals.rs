@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use keywright_gateway::{Principals, Verification};
-use keywright_protocol::{ErrorCode, KeyId, Liveness, OrganizationId, Principal, Scopes, UserId};
+use keywright_protocol::{ErrorCode, KeyId, Liveness, OrganizationId, Principal, Role, Scopes, UserId};
 use keywright_secret::{PlatformToken, TokenHash};
 use keywright_store::RecordsReader;
 use tokio::runtime::Handle;
@@ -21,6 +21,7 @@ pub(super) fn one(token: &PlatformToken, reader: RecordsReader, control: Handle)
         parent: None,
         user: UserId::LOCAL,
         organization: OrganizationId::LOCAL,
+        role: Role::Owner,
         scopes: Scopes::GATEWAY,
         temporary: false,
         administrator: false,
