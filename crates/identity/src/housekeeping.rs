@@ -1,9 +1,10 @@
 //! What is done from time to time: deleting what has ended, noting what was used.
 
 use keywright_protocol::ApiError;
-use keywright_store::{StoreError, SweepRules};
+use keywright_store::{RecordsMove, StoreError, SweepRules};
 
 use crate::Identity;
+use crate::failure::store_failed;
 
 impl Identity {
     /// Deletes temporary accounts and child tokens that ended at least a day ago, API keys that were
@@ -35,6 +36,20 @@ impl Identity {
                 return Ok(accounts);
             }
         }
+    }
+
+    /// The records that are to move, by all that was decided within the last day.
+    ///
+    /// # Errors
+    /// `STORAGE_UNAVAILABLE`; ask again.
+    pub async fn record_moves(&self) -> Result<Vec<RecordsMove>, ApiError> {
+        let since = self.now().plus_seconds(-KEPT_SECONDS);
+        self.inner.store.record_moves(since).await.map_err(|error| store_failed(&error))
+    }
+
+    /// Completes when a change on this server has decided that records move.
+    pub async fn moves_decided(&self) {
+        self.inner.moves.notified().await;
     }
 
     /// Tells the store which tokens were used since the last call; every 30 seconds keeps `last used`

@@ -21,6 +21,8 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: IdentitySettings,
     pub(crate) mailroom: Mailroom,
+    /// Told when a change has decided that records move.
+    pub(crate) moves: tokio::sync::Notify,
     pub(crate) cache: TokenCache,
     pub(crate) lookups: Lookups,
     /// Where everything that touches the store runs, whichever thread asks.
@@ -100,6 +102,7 @@ impl Identity {
                 clock,
                 settings,
                 mailroom,
+                moves: tokio::sync::Notify::new(),
                 cache,
                 lookups,
                 runtime: Handle::current(),

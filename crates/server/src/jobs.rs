@@ -8,7 +8,7 @@ use keywright_identity::Identity;
 use keywright_protocol::Clock;
 use keywright_store::RecordsWriter;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// The jobs; they end when this is dropped.
 pub(crate) struct Jobs {
@@ -29,6 +29,7 @@ impl Jobs {
         running.spawn(every(SWEEP, move || sweep(sweeping.clone())));
         let flushing = identity.clone();
         running.spawn(every(LAST_USED, move || flush(flushing.clone())));
+        running.spawn(move_records(identity.clone(), writer.clone()));
         if let Some(retention) = retention {
             let (writer, clock) = (writer.clone(), Arc::clone(clock));
             let kept = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
@@ -60,6 +61,19 @@ async fn sweep(identity: Identity) {
         Ok(0) => {}
         Ok(count) => tracing::info!("swept {count} accounts and tokens whose time was over"),
         Err(error) => tracing::warn!("what is over cannot be swept: {error}"),
+    }
+}
+
+/// Lets records follow accounts that became part of others: at once when that was decided here, within a
+/// minute when it was elsewhere.
+async fn move_records(identity: Identity, writer: RecordsWriter) {
+    loop {
+        match identity.record_moves().await {
+            Ok(moves) => moves.into_iter().for_each(|next| writer.move_records(next)),
+            Err(error) => tracing::warn!("what records are to move cannot be read: {error}"),
+        }
+        // Late or early, the next turn asks for everything again.
+        let _ = timeout(SWEEP, identity.moves_decided()).await;
     }
 }
 

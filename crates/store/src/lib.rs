@@ -35,8 +35,8 @@ pub use keys::{KeyInsertion, KeyRow};
 pub use master_key::MasterKeyMark;
 pub use mints::MintLimits;
 pub use records::{
-    LocalRecords, OutcomeFilter, RecordedCall, RecordsFailure, RecordsReader, RecordsWriter, RefusalCount,
-    RequestFilter, SLOTS, Slot, UnknownOutcome,
+    LocalRecords, OutcomeFilter, RecordedCall, RecordsFailure, RecordsMove, RecordsReader, RecordsWriter,
+    RefusalCount, RequestFilter, SLOTS, Slot, UnknownOutcome,
 };
 pub use sweep::{SweepRules, Swept};
 pub use tokens::{ChildInsertion, ChildRenewal, NewToken, RevokedToken, TokenRow};

@@ -23,6 +23,7 @@ pub(crate) const IDENTITY: &[&[&str]] = &[
     crate::keys::STATEMENTS,
     crate::master_key::STATEMENTS,
     crate::mints::STATEMENTS,
+    crate::records::MOVE_STATEMENTS,
     crate::sweep::STATEMENTS,
     crate::tokens::STATEMENTS,
 ];

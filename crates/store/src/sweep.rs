@@ -12,7 +12,8 @@ use crate::{Store, StoreError};
 /// What a turn of sweeping deletes, and how much at most.
 #[derive(Clone, Copy, Debug)]
 pub struct SweepRules {
-    /// Temporary accounts and child tokens that ended, by themselves or not, at or before this.
+    /// Temporary accounts and child tokens that ended, by themselves or not, at or before this; moves of
+    /// records that were decided by then.
     pub ended_before: Timestamp,
     /// API keys that were revoked, or whose overlap with a successor ended, at or before this.
     pub revoked_before: Timestamp,
@@ -52,6 +53,7 @@ impl Store {
             }
             open.execute(DELETE_MINTS, values![rules.notes_before]).await?;
             open.execute(DELETE_FAILURES, values![rules.notes_before]).await?;
+            open.execute(DELETE_MOVES, values![rules.ended_before]).await?;
             if !hashes.is_empty() {
                 count_up(open).await?;
             }
@@ -123,5 +125,6 @@ statements! {
                                  (SELECT 1 FROM tokens WHERE organization_id = $1)";
     DELETE_USER = "DELETE FROM users WHERE id = $1";
     DELETE_MINTS = "DELETE FROM mints WHERE at <= $1";
+    DELETE_MOVES = "DELETE FROM record_moves WHERE at <= $1";
     DELETE_FAILURES = "DELETE FROM admin_claim_failures WHERE at <= $1";
 }

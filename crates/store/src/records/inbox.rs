@@ -1,5 +1,6 @@
 //! What waits to be written, and how it is taken in groups. Both engines read from one of these.
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
+use super::RecordsMove;
 use super::writer::RecordsFailure;
 
 /// No more than this many writes go into one transaction, so that none takes long. A batch is never split.
@@ -20,6 +22,7 @@ const GROUP: usize = 4096;
 pub(super) enum Work {
     Write(Batch),
     DeleteBefore(Timestamp),
+    Move(RecordsMove),
     Stop(oneshot::Sender<()>),
 }
 
@@ -62,6 +65,8 @@ pub(super) struct Inbox {
     queue: UnboundedReceiver<Work>,
     /// What is older than this is being deleted.
     pub(super) delete_before: Option<Timestamp>,
+    /// What is being moved, one after the other.
+    moves: VecDeque<RecordsMove>,
     stopping: Vec<oneshot::Sender<()>>,
     failing: bool,
 }
@@ -69,15 +74,18 @@ pub(super) struct Inbox {
 impl Inbox {
     pub(super) fn new() -> (UnboundedSender<Work>, Self) {
         let (sender, queue) = unbounded_channel();
-        (sender, Self { queue, delete_before: None, stopping: Vec::new(), failing: false })
+        (
+            sender,
+            Self { queue, delete_before: None, moves: VecDeque::new(), stopping: Vec::new(), failing: false },
+        )
     }
 
-    /// All that waits; sleeps while nothing does, unless something is to be deleted. `None` when the
+    /// All that waits; sleeps while nothing does, unless something is to be deleted or moved. `None` when the
     /// writer is to end and all has been taken.
     pub(super) fn next_blocking(&mut self) -> Option<Vec<Batch>> {
         match self.try_first() {
             First::Work(work) => Some(self.gather(work)),
-            First::Deletion => Some(Vec::new()),
+            First::Chore => Some(Vec::new()),
             First::Wait => self.queue.blocking_recv().map(|work| self.gather(work)),
             First::Ended => None,
         }
@@ -87,7 +95,7 @@ impl Inbox {
     pub(super) async fn next(&mut self) -> Option<Vec<Batch>> {
         match self.try_first() {
             First::Work(work) => Some(self.gather(work)),
-            First::Deletion => Some(Vec::new()),
+            First::Chore => Some(Vec::new()),
             First::Wait => self.queue.recv().await.map(|work| self.gather(work)),
             First::Ended => None,
         }
@@ -96,7 +104,9 @@ impl Inbox {
     fn try_first(&mut self) -> First {
         match self.queue.try_recv() {
             Ok(work) => First::Work(work),
-            Err(TryRecvError::Empty) if self.delete_before.is_some() => First::Deletion,
+            Err(TryRecvError::Empty) if self.delete_before.is_some() || !self.moves.is_empty() => {
+                First::Chore
+            }
             Err(TryRecvError::Empty) => First::Wait,
             Err(TryRecvError::Disconnected) => First::Ended,
         }
@@ -113,6 +123,8 @@ impl Inbox {
                     batches.push(batch);
                 }
                 Work::DeleteBefore(before) => self.delete_before = Some(before),
+                Work::Move(asked) if self.moves.contains(&asked) => {}
+                Work::Move(asked) => self.moves.push_back(asked),
                 Work::Stop(ended) => {
                     // Nothing comes in any more; what is in is still written.
                     self.queue.close();
@@ -151,6 +163,24 @@ impl Inbox {
         }
     }
 
+    /// What is to be moved now.
+    pub(super) fn next_move(&self) -> Option<RecordsMove> {
+        self.moves.front().copied()
+    }
+
+    /// Takes note of a turn of moving: it goes on until a turn finds nothing.
+    pub(super) fn moved(&mut self, rows: Result<u64, impl Error + 'static>) {
+        match rows {
+            Ok(0) => drop(self.moves.pop_front()),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn Error, "records cannot be moved");
+                // It is asked for again.
+                self.moves.pop_front();
+            }
+        }
+    }
+
     /// Tells those who wait for the end.
     pub(super) fn ended(self) {
         for waiting in self.stopping {
@@ -161,7 +191,7 @@ impl Inbox {
 
 enum First {
     Work(Work),
-    Deletion,
+    Chore,
     Wait,
     Ended,
 }

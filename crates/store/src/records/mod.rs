@@ -17,6 +17,7 @@ mod checkpoint;
 mod group;
 mod inbox;
 mod local;
+mod moves;
 mod notes;
 mod postgres;
 mod reader;
@@ -26,5 +27,8 @@ mod statement;
 mod writer;
 
 pub use local::LocalRecords;
+pub use moves::RecordsMove;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use moves::STATEMENTS as MOVE_STATEMENTS;
 pub use reader::{OutcomeFilter, RecordedCall, RecordsReader, RefusalCount, RequestFilter, UnknownOutcome};
 pub use writer::{RecordsFailure, RecordsWriter, SLOTS, Slot};

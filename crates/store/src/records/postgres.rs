@@ -8,12 +8,13 @@ use keywright_protocol::record::{CredentialKind, Intent, Outcome};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
 
+use super::RecordsMove;
 use super::group::{Group, storable, storable_option, tokens};
 use super::inbox::{Batch, Inbox};
 use super::notes::{NOTE_COLUMNS, error_words, shadowed_text};
 use super::statement::{
     COUNT_REFUSAL_COLUMNS, DELETE_REFUSALS, DELETE_REQUESTS, END_COLUMNS, HAS_ENDED, INSERT_COLUMNS,
-    INTERRUPT_SERVER, LIVE, SERVERS, TURN,
+    INTERRUPT_SERVER, LIVE, MOVE_REQUESTS, SERVERS, TURN,
 };
 use crate::StoreError;
 
@@ -44,6 +45,9 @@ impl PostgresWriter {
             }
             if let Some(before) = inbox.delete_before {
                 inbox.deleted(within(WITHIN, self.delete_turn(before)).await);
+            }
+            if let Some(next) = inbox.next_move() {
+                inbox.moved(within(WITHIN, self.move_turn(&next)).await);
             }
         }
         if let Some(connection) = self.connection {
@@ -99,6 +103,19 @@ impl PostgresWriter {
                 sqlx::query(DELETE_REFUSALS).bind(before.0).bind(TURN).execute(&mut connection).await?;
             rows = refusals.rows_affected();
         }
+        self.connection = Some(connection);
+        Ok(rows)
+    }
+
+    /// Moves at most [`TURN`] rows; how many it were.
+    async fn move_turn(&mut self, asked: &RecordsMove) -> Result<u64, StoreError> {
+        let mut connection = self.connection().await?;
+        let moving = sqlx::query(MOVE_REQUESTS)
+            .bind(asked.to.to_string())
+            .bind(asked.user.to_string())
+            .bind(asked.from.to_string())
+            .bind(TURN);
+        let rows = moving.execute(&mut connection).await?.rows_affected();
         self.connection = Some(connection);
         Ok(rows)
     }

@@ -11,13 +11,14 @@ use keywright_protocol::record::{CredentialKind, Intent, Outcome, RecordOp};
 use rusqlite::types::ToSql;
 use rusqlite::{Connection, Statement, TransactionBehavior};
 
+use super::RecordsMove;
 use super::checkpoint::Checkpointer;
 use super::group::{Group, storable, storable_option, tokens};
 use super::inbox::Inbox;
 use super::notes::{NOTE, error_words, shadowed_text};
 use super::statement::{
-    COLUMNS, COUNT_REFUSALS, DELETE_REFUSALS, DELETE_REQUESTS, END_ROW, INTERRUPT_SERVER, ROWS, TURN,
-    insert_rows,
+    COLUMNS, COUNT_REFUSALS, DELETE_REFUSALS, DELETE_REQUESTS, END_ROW, INTERRUPT_SERVER, MOVE_REQUESTS,
+    ROWS, TURN, insert_rows,
 };
 use crate::StoreError;
 
@@ -76,6 +77,11 @@ fn run(writer: &Direct, checkpointer: Checkpointer, mut inbox: Inbox) {
             && let Some(deleted) = writer.with(|writer| writer.delete_turn(before))
         {
             inbox.deleted(deleted);
+        }
+        if let Some(next) = inbox.next_move()
+            && let Some(moved) = writer.with(|writer| writer.move_turn(&next))
+        {
+            inbox.moved(moved);
         }
     }
     checkpointer.stop();
@@ -167,6 +173,13 @@ impl SqliteWriter {
         if rows == 0 {
             rows = self.connection.prepare_cached(DELETE_REFUSALS)?.execute((before.0, TURN))?;
         }
+        Ok(rows as u64)
+    }
+
+    /// Moves at most [`TURN`] rows; how many it were.
+    fn move_turn(&mut self, asked: &RecordsMove) -> rusqlite::Result<u64> {
+        let (to, user, from) = (asked.to.to_string(), asked.user.to_string(), asked.from.to_string());
+        let rows = self.connection.prepare_cached(MOVE_REQUESTS)?.execute((to, user, from, TURN))?;
         Ok(rows as u64)
     }
 

@@ -6,7 +6,8 @@
 #[cfg(test)]
 pub(super) const SCHEMA: &str = concat!(
     include_str!("../../migrations/0002_records.sql"),
-    include_str!("../../migrations/0004_records_notes.sql")
+    include_str!("../../migrations/0004_records_notes.sql"),
+    include_str!("../../migrations/0006_records_moved.sql")
 );
 
 /// How many rows [`insert_rows`] takes when it takes many.
@@ -15,7 +16,7 @@ pub(super) const ROWS: usize = 8;
 /// How many values a row of [`insert_rows`] has.
 pub(super) const COLUMNS: usize = 17;
 
-/// The most rows that one turn of deletion removes.
+/// The most rows that one turn of deletion removes, or one of moving changes.
 pub(super) const TURN: i64 = 1000;
 
 /// What [`super::sqlite`] inserts: as many rows as asked for.
@@ -76,6 +77,11 @@ pub(super) const DELETE_REQUESTS: &str = "DELETE FROM requests \
 /// The same for counted refusals.
 pub(super) const DELETE_REFUSALS: &str = "DELETE FROM refusals WHERE (minute, address, code) IN \
      (SELECT minute, address, code FROM refusals WHERE minute < $1 ORDER BY minute LIMIT $2)";
+
+/// Gives records of one organization to another and to one of its users.
+pub(super) const MOVE_REQUESTS: &str = "UPDATE requests SET moved_from = COALESCE(moved_from, organization_id), \
+     organization_id = $1, user_id = $2 \
+     WHERE id IN (SELECT id FROM requests WHERE organization_id = $3 LIMIT $4)";
 
 /// Marks what one ended server left open.
 pub(super) const INTERRUPT_SERVER: &str =

@@ -8,8 +8,8 @@ use keywright_protocol::record::RecordOp;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
-use super::LocalRecords;
 use super::inbox::{Batch, Inbox, Work};
+use super::{LocalRecords, RecordsMove};
 use super::{postgres, sqlite};
 use crate::StoreError;
 use crate::database::{Pools, Store};
@@ -112,6 +112,12 @@ impl RecordsWriter {
     /// left. Returns at once. A failure ends it; it goes on where it was when asked again.
     pub fn delete_older_than(&self, before: Timestamp) {
         let _ = self.queue.send(Work::DeleteBefore(before));
+    }
+
+    /// Gives the records of one organization to another, at most 1,000 between two groups of writes, until
+    /// none is left. Returns at once. A failure ends it; it goes on where it was when asked again.
+    pub fn move_records(&self, asked: RecordsMove) {
+        let _ = self.queue.send(Work::Move(asked));
     }
 
     /// Writes all that waits, folds the log into the file and ends the writer; what is submitted later

@@ -4,6 +4,7 @@
 
 mod ending;
 mod local;
+mod moving;
 mod reading;
 mod unreachable;
 mod writing;
