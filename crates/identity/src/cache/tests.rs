@@ -12,6 +12,7 @@ fn row(expires_at: Option<Timestamp>) -> TokenRow {
         parent: None,
         user: UserId::new(),
         organization: OrganizationId::new(),
+        role: keywright_protocol::Role::Owner,
         scopes: Scopes::GATEWAY,
         temporary: false,
         administrator: false,
