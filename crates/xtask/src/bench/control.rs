@@ -45,6 +45,19 @@ impl Session {
         if envelope["success"] == Value::Bool(true) { Ok(envelope["data"].take()) } else { Err(text()) }
     }
 
+    /// The same for whoever is behind a trusted proxy at `client`, without a token: status and answer,
+    /// whatever they are.
+    ///
+    /// # Errors
+    /// No answer, or one that is no JSON.
+    pub(super) fn call_from(&mut self, client: &str, path: &str, body: &Value) -> Fallible<(u16, Value)> {
+        let head = format!("x-forwarded-for: {client}\r\n");
+        let answer = self.exchange("POST", path, &head, Some(body));
+        let (status, answer) = answer.map_err(|error| format!("POST {path}: {error}"))?;
+        let answer = serde_json::from_slice(&answer).map_err(|error| format!("POST {path}: {error}"))?;
+        Ok((status, answer))
+    }
+
     /// Calls a model, with the token where every part of the bench looks for it.
     pub(super) fn message(&mut self, token: &str, body: &Value) -> Fallible<u16> {
         let credential = format!("x-api-key: {token}\r\n");

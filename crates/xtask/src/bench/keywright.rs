@@ -55,6 +55,11 @@ impl Keywright {
 impl Setting {
     /// Starts one. What is not said here is as shipped: strict records, SQLite.
     pub(super) fn serve(&self) -> Fallible<Part> {
+        self.serve_with(&[])
+    }
+
+    /// The same with more settings, as they stand on a command line.
+    pub(super) fn serve_with(&self, more: &[&str]) -> Fallible<Part> {
         let failed = |error: std::io::Error| format!("keywright: {error}");
         fs::create_dir_all(&self.folder).map_err(failed)?;
         let configuration = self.folder.join("keywright.toml");
@@ -67,7 +72,7 @@ impl Setting {
         let mut command = self.cores.proxy(&self.binary);
         command.args(["serve", "--operations-listen", "off", "--data-plane-threads", "1", "--listen"]);
         command.arg(address.to_string()).arg("--config").arg(&configuration);
-        command.arg("--data-dir").arg(&self.folder);
+        command.arg("--data-dir").arg(&self.folder).args(more);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("HOME", &self.folder).env("BENCH_PROVIDER_KEY", "sk-ant-bench-provider-key");
         let log = self.folder.join("log");

@@ -95,6 +95,8 @@ comes back, or streams that are all held at once. Requests have 1 KiB but for G4
 - G20: half of 300 keys, each made, used, deleted and refused, on connections that stay open; beside each a write of 4 KiB
   into a file of full length and its fdatasync, in the same folder.
 - G21: a thousand unknown tokens with a good checksum in turn; the flood is 10,000 of them a second beside 500 good requests.
+- M1, M2: sign-ups one after the other on one connection, each from an address of its own by a trusted proxy's word; mails are
+  files. M2 is four wrong codes for each of a hundred.
 - G22: 400 starts each, taking turns, with an empty home.
 "#;
 

@@ -68,6 +68,7 @@ impl Measure {
         match (self.goal, self.stretch) {
             (Some(goal), _) if !goal.holds(self.value) => "MISSED",
             (_, Some(stretch)) if stretch.holds(self.value) => "met, stretch too",
+            (None, None) => "no goal",
             _ => "met",
         }
     }
@@ -137,6 +138,11 @@ mod tests {
         let least = |value| Measure::new("x", value).least(0.9).stretch(1.0).verdict();
         assert_eq!([least(1.0), least(0.9), least(0.89)], ["met, stretch too", "met", "MISSED"]);
         assert_eq!(most(f64::NAN), "MISSED", "what was not measured is not met");
+    }
+
+    #[test]
+    fn without_a_goal_nothing_is_met() {
+        assert_eq!(Measure::new("x", 1.0).verdict(), "no goal");
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod command_line;
 mod durable;
 mod idle;
 mod refusals;
+mod signups;
 mod stored;
 mod streams;
 
@@ -39,6 +40,8 @@ pub(crate) const ROWS: &[Row] = &[
     row("G20", "durable key create and revoke over HTTP", durable::keys),
     row("G21", "refusing a bad token", refusals::bad_token),
     row("G22", "command line without network", command_line::commands),
+    row("M1", "1,000 sign-ups by mailbox code, end to end", signups::end_to_end),
+    row("M2", "checking a mailbox code", signups::check),
 ];
 
 const fn row(id: &'static str, figure: &'static str, measure: fn(&Bench) -> Fallible<Vec<Measure>>) -> Row {
