@@ -13,14 +13,15 @@ impl Identity {
     /// `KEY_REVOKED` or `KEY_EXPIRED` when the token ended meanwhile, `STORAGE_UNAVAILABLE`.
     pub async fn whoami(&self, principal: &Principal) -> Result<WhoAmI, ApiError> {
         self.still_standing(principal)?;
-        let name = self.inner.store.organization_name(principal.organization).await;
-        // Organizations go only after their last token has.
-        let organization_name = name.map_err(|error| store_failed(&error))?.ok_or(Unproven::Revoked)?;
+        let names = self.inner.store.account_names(principal.user, principal.organization).await;
+        // Users and organizations go only after their last token has.
+        let (organization_name, email) =
+            names.map_err(|error| store_failed(&error))?.ok_or(Unproven::Revoked)?;
         Ok(WhoAmI {
             account: Account { user_id: principal.user, organization_id: principal.organization },
             organization_name,
             role: Some(principal.role),
-            email: None,
+            email,
             temporary: principal.temporary,
             administrator: principal.administrator,
             token_id: principal.token,

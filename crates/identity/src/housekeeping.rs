@@ -8,7 +8,8 @@ use crate::failure::store_failed;
 
 impl Identity {
     /// Deletes temporary accounts and child tokens that ended at least a day ago, API keys that were
-    /// revoked at least 30 days ago, and notes that no limit counts any more. How many accounts went.
+    /// revoked at least 30 days ago, mailed codes of the day before, invitations whose time is over, and
+    /// notes that no limit counts any more. How many accounts went.
     /// Until then a token is told that it has expired or was revoked; afterwards that it is unknown.
     ///
     /// # Errors
@@ -16,6 +17,7 @@ impl Identity {
     pub async fn sweep(&self) -> Result<i64, ApiError> {
         let now = self.now();
         let rules = SweepRules {
+            now,
             ended_before: now.plus_seconds(-KEPT_SECONDS),
             revoked_before: now.plus_seconds(-REVOKED_KEPT_SECONDS),
             notes_before: now.plus_seconds(-COUNTED_SECONDS),

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use keywright_protocol::{Clock, Timestamp};
-use keywright_store::{MintLimits, Store};
+use keywright_secret::fill_random;
+use keywright_store::{MintLimits, Moment, Store};
 use tokio::runtime::Handle;
 
 use crate::Mailroom;
@@ -23,6 +24,8 @@ pub(crate) struct Inner {
     pub(crate) mailroom: Mailroom,
     /// Told when a change has decided that records move.
     pub(crate) moves: tokio::sync::Notify,
+    /// What tells this process from others that serve the same database.
+    pub(crate) process: i64,
     pub(crate) cache: TokenCache,
     pub(crate) lookups: Lookups,
     /// Where everything that touches the store runs, whichever thread asks.
@@ -103,6 +106,7 @@ impl Identity {
                 settings,
                 mailroom,
                 moves: tokio::sync::Notify::new(),
+                process: i64::from_be_bytes(random_bytes()),
                 cache,
                 lookups,
                 runtime: Handle::current(),
@@ -115,4 +119,16 @@ impl Identity {
     pub(crate) fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
+
+    /// Now, also by a clock that nobody can set.
+    pub(crate) fn moment(&self) -> Moment {
+        let steady_ms = i64::try_from(self.inner.clock.steady().as_millis()).unwrap_or(i64::MAX);
+        Moment { wall: self.now(), steady_ms, process: self.inner.process }
+    }
+}
+
+fn random_bytes() -> [u8; 8] {
+    let mut bytes = [0; 8];
+    fill_random(&mut bytes);
+    bytes
 }

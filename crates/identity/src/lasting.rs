@@ -18,6 +18,16 @@ impl Identity {
         T: Send + 'static,
         F: Future<Output = Result<T, StoreError>> + Send + 'static,
     {
+        self.to_its_end(change).await?.map_err(|error| store_failed(&error))
+    }
+
+    /// The same, for a change that says itself what its failure means.
+    pub(crate) async fn to_its_end<T, E, F>(&self, change: F) -> Result<Result<T, E>, ApiError>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
         let doubt = Doubt(Some(Arc::clone(&self.inner)));
         let running = self.inner.runtime.spawn(async move {
             let outcome = change.await;
@@ -26,10 +36,7 @@ impl Identity {
             }
             outcome
         });
-        match running.await {
-            Ok(outcome) => outcome.map_err(|error| store_failed(&error)),
-            Err(_panicked_or_shutting_down) => Err(ErrorCode::Internal.into()),
-        }
+        running.await.map_err(|_panicked_or_shutting_down| ErrorCode::Internal.into())
     }
 }
 

@@ -16,6 +16,7 @@ mod keys;
 mod lasting;
 mod lookups;
 mod mail;
+mod mailbox;
 #[cfg(any(test, feature = "test-hooks"))]
 mod pause;
 mod require;

@@ -67,7 +67,7 @@ impl Identity {
 
 /// Whom an address counts as: an IPv6 site has a /64 at least, whose addresses cost nothing, and a
 /// program on this machine has all 16 million of 127.0.0.0/8.
-fn counted_as(address: IpAddr) -> String {
+pub(crate) fn counted_as(address: IpAddr) -> String {
     match address.to_canonical() {
         loopback if loopback.is_loopback() => LOOPBACK.to_owned(),
         IpAddr::V4(address) => address.to_string(),

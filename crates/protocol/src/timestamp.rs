@@ -1,5 +1,8 @@
 //! Instants, and the clock that gives them.
 
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -74,6 +77,13 @@ impl<'de> Deserialize<'de> for Timestamp {
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+
+    /// How long this process has been running, more or less: whoever sets the machine's clock does not
+    /// change it, so that what must end ends.
+    fn steady(&self) -> Duration {
+        static BEGUN: OnceLock<Instant> = OnceLock::new();
+        BEGUN.get_or_init(Instant::now).elapsed()
+    }
 }
 
 /// The machine's clock.

@@ -9,6 +9,7 @@
 mod base62;
 mod foreign;
 mod keyed_hash;
+mod mailed_code;
 mod text;
 mod token;
 
@@ -17,6 +18,7 @@ pub mod seal;
 
 pub use foreign::Vendor;
 pub use keyed_hash::KeyedHash;
+pub use mailed_code::{LETTERS, MailedCode};
 pub use text::{Secret, mask};
 pub use token::{
     MalformedToken, PlatformToken, TOKEN_LENGTH, TokenHash, TokenKind, looks_like_ours, mentions_token,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use keywright_identity::{Identity, IdentitySettings, Mailroom};
+use keywright_identity::{Identity, IdentitySettings, Mailer, Mailroom};
 use keywright_protocol::Clock;
 use keywright_store::{RecordsReader, RecordsWriter, Store};
 use tokio::runtime::Handle;
@@ -45,6 +45,18 @@ impl Server {
     /// # Errors
     /// [`StartError`]; nothing listens then.
     pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        Self::start_with_mailer(config, clock, Mailroom::closed().mailer).await
+    }
+
+    /// The same, with mails handed to `mailer`.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing listens then.
+    pub async fn start_with_mailer(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        mailer: Arc<dyn Mailer>,
+    ) -> Result<Self, StartError> {
         // Ports first: they fail most often, and nothing needs undoing.
         let listener = listen(config.listen)?;
         let address = listener.local_addr().map_err(|source| unusable(config.listen, source))?;
@@ -56,7 +68,7 @@ impl Server {
 
         let store = Arc::new(Store::open(&database(config)).await?);
         let master_keys = check_master_key(config, &store, clock.as_ref()).await?;
-        let mailroom = Mailroom { codes: master_keys.keyed_hash("mailbox codes"), ..Mailroom::closed() };
+        let mailroom = Mailroom { mailer, codes: master_keys.keyed_hash("mailbox codes") };
         let identity =
             Identity::new(Arc::clone(&store), Arc::clone(&clock), identity_settings(config), mailroom);
         let instance = instance_secret(config)?;

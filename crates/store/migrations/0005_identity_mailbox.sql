@@ -23,9 +23,13 @@ CREATE TABLE mail_codes (
     state TEXT NOT NULL,
     failures BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL,
-    expires_at BIGINT NOT NULL
+    expires_at BIGINT NOT NULL,
+    -- The server process that made it, a random number, and how long that had been running by then: where its
+    -- clock is set back, no code of it lives longer for that.
+    process BIGINT NOT NULL,
+    steady_ms BIGINT NOT NULL
 );
-CREATE INDEX mail_codes_by_mailbox ON mail_codes (mailbox, id);
+CREATE INDEX mail_codes_by_mailbox ON mail_codes (mailbox, created_at);
 CREATE INDEX mail_codes_by_time ON mail_codes (created_at);
 
 -- One row per request for a mail in the last hour, for the limits.
@@ -35,11 +39,14 @@ CREATE TABLE mail_requests (
     address TEXT NOT NULL,
     -- The mailbox, where the request was accepted.
     mailbox TEXT,
-    at BIGINT NOT NULL
+    at BIGINT NOT NULL,
+    -- Until when the mailbox gets no other code; NULL as mailbox is.
+    cool_until BIGINT
 );
 CREATE INDEX mail_requests_by_address ON mail_requests (address, at);
 CREATE INDEX mail_requests_by_mailbox ON mail_requests (mailbox, at) WHERE mailbox IS NOT NULL;
 CREATE INDEX mail_requests_by_time ON mail_requests (at);
+CREATE INDEX mail_requests_accepted ON mail_requests (at) WHERE mailbox IS NOT NULL;
 
 -- One row per wrong code in the last day.
 CREATE TABLE mail_code_failures (

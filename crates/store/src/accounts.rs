@@ -1,8 +1,8 @@
 //! Users, organizations and who is in which.
 
-use keywright_protocol::{OrganizationId, Timestamp, UserId};
+use keywright_protocol::{Mailbox, OrganizationId, Role, Timestamp, UserId};
 
-use crate::engine::{transaction, values};
+use crate::engine::{Transaction, transaction, values};
 use crate::mints::{MintLimits, full_until, note_mint};
 use crate::statement::statements;
 use crate::tokens::NewToken;
@@ -48,9 +48,12 @@ impl Store {
                 Provisioned::FullUntil(until)
             } else {
                 open.execute(INSERT_TEMPORARY_USER, values![&user, at, account.expires_at]).await?;
-                open.execute(INSERT_ORGANIZATION, values![&organization, &account.organization_name, at])
-                    .await?;
-                open.execute(INSERT_OWNER, values![&user, &organization, at]).await?;
+                open.execute(
+                    INSERT_ORGANIZATION,
+                    values![&organization, &account.organization_name, at, &None::<String>],
+                )
+                .await?;
+                join(open, token.user, token.organization, Role::Owner, at).await?;
                 token.insert_plainly(open).await?;
                 note_mint(open, &user, &account.address, at).await?;
                 Provisioned::Made
@@ -67,26 +70,74 @@ impl Store {
         Ok(row.and_then(|(end,)| end).map(Timestamp))
     }
 
-    /// The name of an organization.
+    /// The name of an organization, and the mailbox of a user, if it has one.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn organization_name(
+    pub async fn account_names(
         &self,
+        user: UserId,
         organization: OrganizationId,
-    ) -> Result<Option<String>, StoreError> {
-        let row: Option<(String,)> =
-            self.first(ORGANIZATION_NAME, values![&organization.to_string()]).await?;
-        Ok(row.map(|(name,)| name))
+    ) -> Result<Option<(String, Option<String>)>, StoreError> {
+        self.first(ACCOUNT_NAMES, values![&user.to_string(), &organization.to_string()]).await
     }
+}
+
+/// Stores a new user with a mailbox that no other has.
+pub(crate) async fn insert_person(
+    open: &mut Transaction,
+    mailbox: &Mailbox,
+    at: Timestamp,
+) -> Result<UserId, StoreError> {
+    let user = UserId::new();
+    open.execute(INSERT_PERSON, values![&user.to_string(), mailbox.as_str(), at]).await?;
+    Ok(user)
+}
+
+/// Stores a new organization that nobody is in yet.
+pub(crate) async fn insert_organization(
+    open: &mut Transaction,
+    name: &str,
+    description: &Option<String>,
+    at: Timestamp,
+) -> Result<OrganizationId, StoreError> {
+    let organization = OrganizationId::new();
+    open.execute(INSERT_ORGANIZATION, values![&organization.to_string(), name, at, description]).await?;
+    Ok(organization)
+}
+
+/// Gives an organization another name, and another description if there is one.
+pub(crate) async fn describe_organization(
+    open: &mut Transaction,
+    organization: OrganizationId,
+    name: &str,
+    description: &Option<String>,
+) -> Result<(), StoreError> {
+    open.execute(DESCRIBE, values![&organization.to_string(), name, description]).await.map(drop)
+}
+
+/// Makes a user a member of an organization.
+pub(crate) async fn join(
+    open: &mut Transaction,
+    user: UserId,
+    organization: OrganizationId,
+    role: Role,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let (user, organization) = (user.to_string(), organization.to_string());
+    open.execute(JOIN, values![&user, &organization, role.as_str(), at]).await.map(drop)
 }
 
 statements! {
     ACCOUNT_END = "SELECT expires_at FROM users WHERE id = $1";
     INSERT_TEMPORARY_USER = "INSERT INTO users (id, kind, status, administrator, created_at, expires_at) \
                              VALUES ($1, 'temporary', 'active', FALSE, $2, $3)";
-    INSERT_ORGANIZATION = "INSERT INTO organizations (id, name, seq, created_at) VALUES ($1, $2, 0, $3)";
-    INSERT_OWNER = "INSERT INTO memberships (user_id, organization_id, role, created_at) \
-                    VALUES ($1, $2, 'owner', $3)";
-    ORGANIZATION_NAME = "SELECT name FROM organizations WHERE id = $1";
+    INSERT_PERSON = "INSERT INTO users (id, kind, status, administrator, created_at, mailbox) \
+                     VALUES ($1, 'person', 'active', FALSE, $3, $2)";
+    INSERT_ORGANIZATION = "INSERT INTO organizations (id, name, seq, created_at, description) \
+                           VALUES ($1, $2, 0, $3, $4)";
+    DESCRIBE = "UPDATE organizations SET name = $2, description = COALESCE(CAST($3 AS TEXT), description) \
+                WHERE id = $1";
+    JOIN = "INSERT INTO memberships (user_id, organization_id, role, created_at) VALUES ($1, $2, $3, $4)";
+    ACCOUNT_NAMES = "SELECT o.name, u.mailbox FROM organizations o, users u WHERE u.id = $1 AND o.id = $2";
 }

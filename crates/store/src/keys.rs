@@ -126,6 +126,32 @@ pub(crate) async fn name_is_taken(
     Ok(named.is_some())
 }
 
+/// The active keys of an organization, in this transaction.
+pub(crate) async fn active_in(
+    open: &mut Transaction,
+    organization: OrganizationId,
+    now: Timestamp,
+) -> Result<Vec<KeyRow>, StoreError> {
+    let rows: Vec<StoredKey> = open.all(ACTIVE, values![&organization.to_string(), now]).await?;
+    rows.into_iter().map(StoredKey::read).collect()
+}
+
+/// `wanted`, or with the first number behind it that makes it unlike the names of `keys`: `name (2)`.
+pub(crate) fn free_name(wanted: &str, keys: &[KeyRow]) -> String {
+    let mut name = wanted.to_owned();
+    let mut number = 1;
+    while keys.iter().any(|key| key.name == name) {
+        number += 1;
+        let suffix = format!(" ({number})");
+        let room = LONGEST_NAME - suffix.len();
+        name = wanted.chars().take(room).chain(suffix.chars()).collect();
+    }
+    name
+}
+
+/// In characters.
+const LONGEST_NAME: usize = 100;
+
 #[derive(FromRow)]
 struct StoredKey {
     id: String,

@@ -7,12 +7,16 @@
 mod accounts;
 mod cards;
 mod claims;
+mod completion;
 mod database;
 mod engine;
 mod error;
 mod generation;
 mod key_changes;
 mod keys;
+mod mail_codes;
+mod mail_tries;
+mod mailbox_facts;
 mod master_key;
 mod migration;
 mod mints;
@@ -20,18 +24,23 @@ mod records;
 mod statement;
 mod sweep;
 mod tokens;
+mod upgrade;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 pub use accounts::{NewTemporaryAccount, Provisioned};
 pub use claims::{ClaimOutcome, ClaimRules, Claimant};
+pub use completion::{Completed, Completion, CompletionFailed, CompletionTerms, Entrance, IssuedKey};
 pub use database::{Database, PATIENCE, Store};
 pub use error::StoreError;
 pub use key_changes::{
     CallerFacts, KeyChange, KeyFacts, KeyUpdate, Rotated, RotationTerms, Successor, TargetKey,
 };
 pub use keys::{KeyInsertion, KeyRow};
+pub use mail_codes::{CodeLimits, CodeRequest, CodeRequested, Moment};
+pub use mail_tries::{CodeRefusal, PresentedCode, TryLimits};
+pub use mailbox_facts::{Belonging, MailboxFacts, OpenInvitation};
 pub use master_key::MasterKeyMark;
 pub use mints::MintLimits;
 pub use records::{
@@ -40,3 +49,4 @@ pub use records::{
 };
 pub use sweep::{SweepRules, Swept};
 pub use tokens::{ChildInsertion, ChildRenewal, NewToken, RevokedToken, TokenRow};
+pub use upgrade::{UpgradeTerms, Upgraded};

@@ -12,8 +12,10 @@ use crate::{Store, StoreError};
 /// What a turn of sweeping deletes, and how much at most.
 #[derive(Clone, Copy, Debug)]
 pub struct SweepRules {
-    /// Temporary accounts and child tokens that ended, by themselves or not, at or before this; moves of
-    /// records that were decided by then.
+    /// Now: invitations whose time is over.
+    pub now: Timestamp,
+    /// Temporary accounts and child tokens that ended, by themselves or not, at or before this; mailed codes
+    /// that were made or tried in vain, and moves of records that were decided by then.
     pub ended_before: Timestamp,
     /// API keys that were revoked, or whose overlap with a successor ended, at or before this.
     pub revoked_before: Timestamp,
@@ -54,6 +56,11 @@ impl Store {
             open.execute(DELETE_MINTS, values![rules.notes_before]).await?;
             open.execute(DELETE_FAILURES, values![rules.notes_before]).await?;
             open.execute(DELETE_MOVES, values![rules.ended_before]).await?;
+            open.execute(DELETE_MAIL_REQUESTS, values![rules.notes_before]).await?;
+            for sql in [DELETE_CODES, DELETE_CODE_FAILURES] {
+                open.execute(sql, values![rules.ended_before]).await?;
+            }
+            open.execute(DELETE_INVITATIONS, values![rules.now]).await?;
             if !hashes.is_empty() {
                 count_up(open).await?;
             }
@@ -87,6 +94,7 @@ async fn delete_tokens(
 async fn delete_account(open: &mut Transaction, user: &str) -> Result<Vec<(Vec<u8>,)>, StoreError> {
     let mut hashes: Vec<(Vec<u8>,)> = open.all(DELETE_CHILDREN_OF_USER, values![user]).await?;
     hashes.extend(open.all::<(Vec<u8>,)>(DELETE_TOKENS_OF_USER, values![user]).await?);
+    open.execute(DELETE_INVITATIONS_BY_USER, values![user]).await?;
     let organizations: Vec<(String,)> = open.all(LEAVE, values![user]).await?;
     for (organization,) in &organizations {
         open.execute(DELETE_EMPTY_ORGANIZATION, values![organization]).await?;
@@ -122,9 +130,16 @@ statements! {
     LEAVE = "DELETE FROM memberships WHERE user_id = $1 RETURNING organization_id";
     DELETE_EMPTY_ORGANIZATION = "DELETE FROM organizations WHERE id = $1 AND NOT EXISTS \
                                  (SELECT 1 FROM memberships WHERE organization_id = $1) AND NOT EXISTS \
-                                 (SELECT 1 FROM tokens WHERE organization_id = $1)";
+                                 (SELECT 1 FROM tokens WHERE organization_id = $1) AND NOT EXISTS \
+                                 (SELECT 1 FROM invitations WHERE organization_id = $1)";
     DELETE_USER = "DELETE FROM users WHERE id = $1";
     DELETE_MINTS = "DELETE FROM mints WHERE at <= $1";
     DELETE_MOVES = "DELETE FROM record_moves WHERE at <= $1";
     DELETE_FAILURES = "DELETE FROM admin_claim_failures WHERE at <= $1";
+    DELETE_MAIL_REQUESTS = "DELETE FROM mail_requests WHERE at <= $1";
+    DELETE_CODES = "DELETE FROM mail_codes WHERE created_at <= $1";
+    DELETE_CODE_FAILURES = "DELETE FROM mail_code_failures WHERE at <= $1";
+    DELETE_INVITATIONS = "DELETE FROM invitations WHERE expires_at <= $1";
+    /// Into its own organization, which nobody else belongs to, only it has invited anybody.
+    DELETE_INVITATIONS_BY_USER = "DELETE FROM invitations WHERE invited_by = $1";
 }

@@ -3,22 +3,22 @@
 use keywright_protocol::{ApiError, ErrorCode, Lifetime, Principal, Scope, Scopes};
 
 /// 1 to 100 characters, none of them a control character, not all blank; kept as they are.
-pub(super) struct KeyName(String);
+pub(crate) struct KeyName(String);
 
 impl KeyName {
-    pub(super) fn parse(text: String) -> Result<Self, ApiError> {
+    pub(crate) fn parse(text: String) -> Result<Self, ApiError> {
         let length = text.chars().count();
         let good = (1..=100).contains(&length) && !text.chars().any(char::is_control);
         if good && !text.trim().is_empty() { Ok(Self(text)) } else { Err(ErrorCode::InvalidName.into()) }
     }
 
-    pub(super) fn into_text(self) -> String {
+    pub(crate) fn into_text(self) -> String {
         self.0
     }
 }
 
 /// How long the key lives; for ever when neither field is there.
-pub(super) fn lifetime(
+pub(crate) fn lifetime(
     days: Option<&serde_json::Value>,
     seconds: Option<&serde_json::Value>,
 ) -> Result<Option<Lifetime>, ApiError> {

@@ -1,7 +1,7 @@
 //! API keys: create, list, show, delete.
 
 mod change;
-mod fields;
+pub(crate) mod fields;
 
 use keywright_protocol::wire::{ApiKey, ApiKeys, CreateKey, DeletedKey};
 use keywright_protocol::{ApiError, ErrorCode, KeyId, Principal, Scope, Timestamp};
@@ -172,4 +172,4 @@ fn earlier(key: Option<Timestamp>, account: Option<Timestamp>) -> Option<Timesta
 }
 
 /// How many active keys an organization may have.
-const MOST_KEYS: u32 = 20;
+pub(crate) const MOST_KEYS: u32 = 20;

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
 use keywright_identity::{Identity, IdentitySettings, Mailroom, Unproven};
 use keywright_protocol::wire::{ApiKey, CreateKey};
@@ -12,21 +13,30 @@ use keywright_store::Store;
 use keywright_store::testing::Scene;
 
 /// A clock that moves when it is told to.
-pub(crate) struct HandClock(AtomicI64);
+pub(crate) struct HandClock {
+    wall: AtomicI64,
+    steady: AtomicU64,
+}
 
 impl HandClock {
     pub(crate) fn forward_seconds(&self, seconds: i64) {
-        self.0.fetch_add(seconds * 1_000, Ordering::SeqCst);
+        self.wall.fetch_add(seconds * 1_000, Ordering::SeqCst);
+        self.steady.fetch_add(seconds.unsigned_abs() * 1_000, Ordering::SeqCst);
     }
 
+    /// Sets it to another time: none goes by.
     pub(crate) fn set(&self, instant: Timestamp) {
-        self.0.store(instant.0, Ordering::SeqCst);
+        self.wall.store(instant.0, Ordering::SeqCst);
     }
 }
 
 impl Clock for HandClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.wall.load(Ordering::SeqCst))
+    }
+
+    fn steady(&self) -> Duration {
+        Duration::from_millis(self.steady.load(Ordering::SeqCst))
     }
 }
 
@@ -42,7 +52,8 @@ impl Bench {
     }
 
     pub(crate) fn with(scene: Scene, settings: IdentitySettings) -> Self {
-        let clock = Arc::new(HandClock(AtomicI64::new(1_795_000_000_000)));
+        let clock =
+            Arc::new(HandClock { wall: AtomicI64::new(1_795_000_000_000), steady: AtomicU64::new(0) });
         let identity = identity(&scene.store, &clock, settings);
         Self { identity, clock, scene }
     }

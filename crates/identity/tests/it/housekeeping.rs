@@ -31,7 +31,10 @@ async fn an_ended_account_is_told_so_for_a_day_and_then_deleted() {
         }
         bench.verified(&young).await;
         assert_eq!(bench.identity.sweep().await, Ok(0));
-        assert_eq!(bench.scene.store.organization_name(caller.organization).await.expect("asked"), None);
+        assert_eq!(
+            bench.scene.store.account_names(caller.user, caller.organization).await.expect("asked"),
+            None
+        );
     })
     .await;
 }

@@ -5,6 +5,7 @@ mod claim;
 mod health;
 mod instance;
 mod keys;
+mod mailbox;
 mod models;
 mod openapi;
 mod passthrough;
@@ -58,6 +59,10 @@ fn described() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default()
         .routes(routes!(temporary::create))
         .routes(routes!(temporary::child, temporary::renew_child, temporary::end_child))
+        .routes(routes!(mailbox::request_signup))
+        .routes(routes!(mailbox::complete_signup))
+        .routes(routes!(mailbox::request_login))
+        .routes(routes!(mailbox::complete_login))
         .routes(routes!(whoami::whoami))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::view, keys::update, keys::remove))

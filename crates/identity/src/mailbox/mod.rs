@@ -1,0 +1,49 @@
+//! Accounts by mailbox: a code is mailed, and whoever has it gets a key.
+//!
+//! - `request`: who may have a code mailed, and how often. Until then nothing is mailed and nothing stored.
+//! - `completion`: the code comes back. Fields are read first and cost no try; then the store tries the code
+//!   and makes everything it is good for in one transaction, in which it asks here who may come in where.
+//! - `signup` and `login`: who may.
+//!
+//! A mailbox proves little: whoever reads it is let into its account, but administers nothing by that.
+
+mod completion;
+mod fields;
+mod login;
+mod request;
+mod signup;
+
+use keywright_store::{CodeLimits, TryLimits};
+
+use crate::{IdentitySettings, Signup};
+use keywright_protocol::Mailbox;
+
+/// How long a code is good.
+const LIFETIME_SECONDS: i64 = 600;
+
+const LIMITS: CodeLimits = CodeLimits {
+    cooldown_seconds: 30,
+    window_seconds: 3_600,
+    per_mailbox: 20,
+    per_address: 60,
+    overall: 3_000,
+    side_by_side: 3,
+    tries: TryLimits {
+        per_code: 5,
+        per_mailbox: 100,
+        overall: 2_000,
+        window_seconds: 86_400,
+        lifetime_ms: LIFETIME_SECONDS * 1_000,
+    },
+};
+
+impl IdentitySettings {
+    /// Whether the mailbox may make an account without an invitation.
+    fn signup_is_open_to(&self, mailbox: &Mailbox) -> bool {
+        match &self.signup {
+            Signup::Open => true,
+            Signup::Domains(domains) => domains.iter().any(|domain| domain == mailbox.domain()),
+            Signup::Invited => false,
+        }
+    }
+}
