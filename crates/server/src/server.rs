@@ -177,5 +177,10 @@ impl Server {
 
 fn identity_settings(config: &Config) -> IdentitySettings {
     let ttl = i64::try_from(config.auth.temporary_ttl.as_secs()).unwrap_or(i64::MAX);
-    IdentitySettings { temporary_ttl_seconds: ttl, ..IdentitySettings::default() }
+    IdentitySettings {
+        temporary_ttl_seconds: ttl,
+        hide_accounts: config.auth.hide_accounts,
+        signup: config.signup.clone(),
+        ..IdentitySettings::default()
+    }
 }
