@@ -19,6 +19,7 @@ use crate::boot::{
 use crate::config::Config;
 use crate::demo::Demo;
 use crate::jobs::Jobs;
+use crate::mail::{Outbox, Post};
 use crate::operations;
 use crate::plane::{Guard, Plane, PlaneParts, Stage, acceptor, accounts};
 
@@ -56,7 +57,9 @@ impl Server {
 
         let store = Arc::new(Store::open(&database(config)).await?);
         let master_keys = check_master_key(config, &store, clock.as_ref()).await?;
-        let mailroom = Mailroom { codes: master_keys.keyed_hash("mailbox codes"), ..Mailroom::closed() };
+        let public_url = config.public_url(address);
+        let post = Post::open(config, &public_url, Arc::clone(&clock))?;
+        let mailroom = Mailroom { mailer: Arc::new(post), codes: master_keys.keyed_hash("mailbox codes") };
         let identity =
             Identity::new(Arc::clone(&store), Arc::clone(&clock), identity_settings(config), mailroom);
         let instance = instance_secret(config)?;
@@ -71,7 +74,6 @@ impl Server {
         };
         let upstreams = upstreams(&config.providers, demo.as_ref())?;
         let (stage, stages) = watch::channel(Stage::Running);
-        let public_url = config.public_url(address);
         let guard = |listen| {
             Guard::new(
                 listen,
@@ -115,7 +117,8 @@ impl Server {
         };
         let plane = Plane::start(&parts, listener, config.data_plane_threads, &stages)
             .map_err(|source| unusable(address, source))?;
-        let jobs = Jobs::start(&identity, &writer, &clock, config.records.retention);
+        let outbox = Outbox::of(&config.data_dir);
+        let jobs = Jobs::start(&identity, &writer, outbox, &clock, config.records.retention);
         tracing::info!("listening on {address}");
         Ok(Self {
             address,

@@ -90,8 +90,8 @@ impl Kind {
                                  with nothing behind the port and signs like @ / : % in the login written as %40 \
                                  and so on"
                 .to_owned(),
-            Self::Sender => "a mailbox like keywright@example.com, or Name <keywright@example.com>, in ASCII and \
-                             without six digits in a row, which only codes have"
+            Self::Sender => "a mailbox like keywright@example.com, or Name <keywright@example.com> with ASCII letters, \
+                             digits, blanks, dots and dashes; no six digits in a row, which only codes have"
                 .to_owned(),
             Self::MailDomains => "domains of mailboxes like example.com, each exactly as behind the @".to_owned(),
         }
