@@ -1,14 +1,16 @@
-//! What is done now and then: accounts that are over are swept, last uses are written, old records go.
+//! What is done now and then: accounts that are over are swept, last uses are written, old records and mails go.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use keywright_identity::Identity;
-use keywright_protocol::Clock;
+use keywright_protocol::{Clock, Timestamp};
 use keywright_store::RecordsWriter;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::mail::Outbox;
 
 /// The jobs; they end when this is dropped.
 pub(crate) struct Jobs {
@@ -21,6 +23,7 @@ impl Jobs {
     pub(crate) fn start(
         identity: &Identity,
         writer: &RecordsWriter,
+        outbox: Outbox,
         clock: &Arc<dyn Clock>,
         retention: Option<Duration>,
     ) -> Self {
@@ -30,6 +33,8 @@ impl Jobs {
         let flushing = identity.clone();
         running.spawn(every(LAST_USED, move || flush(flushing.clone())));
         running.spawn(move_records(identity.clone(), writer.clone()));
+        let of_mails = Arc::clone(clock);
+        running.spawn(every(OUTBOX, move || sweep_outbox(outbox.clone(), of_mails.now())));
         if let Some(retention) = retention {
             let (writer, clock) = (writer.clone(), Arc::clone(clock));
             let kept = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
@@ -77,6 +82,14 @@ async fn move_records(identity: Identity, writer: RecordsWriter) {
     }
 }
 
+async fn sweep_outbox(outbox: Outbox, now: Timestamp) {
+    match outbox.sweep(now).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!("removed {count} files from the outbox that were too old"),
+        Err(error) => tracing::warn!("old mails cannot be removed from the outbox: {error}"),
+    }
+}
+
 async fn flush(identity: Identity) {
     if let Err(error) = identity.flush_last_used().await {
         tracing::warn!(error = &error as &(dyn std::error::Error + 'static), "last uses cannot be written");
@@ -86,4 +99,5 @@ async fn flush(identity: Identity) {
 const SWEEP: Duration = Duration::from_secs(60);
 /// Last uses are at most 60 s behind; the rest of the minute is for a slow database.
 const LAST_USED: Duration = Duration::from_secs(20);
+const OUTBOX: Duration = Duration::from_secs(600);
 const RETENTION: Duration = Duration::from_secs(600);

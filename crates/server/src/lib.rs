@@ -11,10 +11,12 @@ pub mod demo;
 mod jobs;
 pub mod local;
 pub mod logging;
+mod mail;
 mod operations;
 mod plane;
 mod server;
 
 pub use api::document as openapi;
 pub use boot::{ClaimNotice, StartError, issue_claim};
+pub use mail::{StoredMail, outbox, outbox_folder};
 pub use server::Server;

@@ -19,6 +19,7 @@ use crate::boot::{
 use crate::config::Config;
 use crate::demo::Demo;
 use crate::jobs::Jobs;
+use crate::mail::{Outbox, Post};
 use crate::operations;
 use crate::plane::{Guard, Plane, PlaneParts, Stage, acceptor, accounts};
 
@@ -45,7 +46,7 @@ impl Server {
     /// # Errors
     /// [`StartError`]; nothing listens then.
     pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        Self::start_with_mailer(config, clock, Mailroom::closed().mailer).await
+        Self::start_with(config, clock, None).await
     }
 
     /// The same, with mails handed to `mailer`.
@@ -56,6 +57,14 @@ impl Server {
         config: &Config,
         clock: Arc<dyn Clock>,
         mailer: Arc<dyn Mailer>,
+    ) -> Result<Self, StartError> {
+        Self::start_with(config, clock, Some(mailer)).await
+    }
+
+    async fn start_with(
+        config: &Config,
+        clock: Arc<dyn Clock>,
+        mailer: Option<Arc<dyn Mailer>>,
     ) -> Result<Self, StartError> {
         // Ports first: they fail most often, and nothing needs undoing.
         let listener = listen(config.listen)?;
@@ -68,6 +77,11 @@ impl Server {
 
         let store = Arc::new(Store::open(&database(config)).await?);
         let master_keys = check_master_key(config, &store, clock.as_ref()).await?;
+        let public_url = config.public_url(address);
+        let mailer = match mailer {
+            Some(mailer) => mailer,
+            None => Arc::new(Post::open(config, &public_url, Arc::clone(&clock))?),
+        };
         let mailroom = Mailroom { mailer, codes: master_keys.keyed_hash("mailbox codes") };
         let identity =
             Identity::new(Arc::clone(&store), Arc::clone(&clock), identity_settings(config), mailroom);
@@ -83,7 +97,6 @@ impl Server {
         };
         let upstreams = upstreams(&config.providers, demo.as_ref())?;
         let (stage, stages) = watch::channel(Stage::Running);
-        let public_url = config.public_url(address);
         let guard = |listen| {
             Guard::new(
                 listen,
@@ -127,7 +140,8 @@ impl Server {
         };
         let plane = Plane::start(&parts, listener, config.data_plane_threads, &stages)
             .map_err(|source| unusable(address, source))?;
-        let jobs = Jobs::start(&identity, &writer, &clock, config.records.retention);
+        let outbox = Outbox::of(&config.data_dir);
+        let jobs = Jobs::start(&identity, &writer, outbox, &clock, config.records.retention);
         tracing::info!("listening on {address}");
         Ok(Self {
             address,
@@ -189,5 +203,10 @@ impl Server {
 
 fn identity_settings(config: &Config) -> IdentitySettings {
     let ttl = i64::try_from(config.auth.temporary_ttl.as_secs()).unwrap_or(i64::MAX);
-    IdentitySettings { temporary_ttl_seconds: ttl, ..IdentitySettings::default() }
+    IdentitySettings {
+        temporary_ttl_seconds: ttl,
+        hide_accounts: config.auth.hide_accounts,
+        signup: config.signup.clone(),
+        ..IdentitySettings::default()
+    }
 }

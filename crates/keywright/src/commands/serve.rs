@@ -239,7 +239,9 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::Size => "SIZE",
         Kind::Count(_) => "NUMBER",
         Kind::Word(_) => "WORD",
-        Kind::Text => "TEXT",
+        Kind::MailServer => "URL",
+        Kind::Sender => "MAILBOX",
+        Kind::MailDomains => "DOMAINS",
     }
 }
 

@@ -102,6 +102,9 @@ pub enum StartError {
         #[source]
         source: TlsSetupError,
     },
+    /// TLS to the mail server cannot be set up.
+    #[error("mail cannot be sent with TLS: {0}")]
+    Mail(String),
     /// A provider's configuration cannot be used.
     #[error("the provider {name} cannot be used: {reason}")]
     Provider {

@@ -45,8 +45,12 @@ pub enum Kind {
     Count(u32),
     /// One of some words.
     Word(&'static [&'static str]),
-    /// Anything; only for what comes later.
-    Text,
+    /// The URL of a mail server.
+    MailServer,
+    /// The mailbox that mails come from.
+    Sender,
+    /// What stands behind the `@` of mailboxes.
+    MailDomains,
 }
 
 impl Key {
@@ -82,13 +86,25 @@ impl Kind {
             Self::Size => "a size like 64KiB or 32MiB".to_owned(),
             Self::Count(most) => format!("a number from 1 to {most}"),
             Self::Word(words) => format!("one of: {}", words.join(", ")),
-            Self::Text => "a text".to_owned(),
+            Self::MailServer => "a URL like smtp://user:password@mail.example.com:587 or smtps://mail.example.com, \
+                                 with nothing behind the port and signs like @ / : % in the login written as %40 \
+                                 and so on"
+                .to_owned(),
+            Self::Sender => "a mailbox like keywright@example.com, or Name <keywright@example.com> with ASCII letters, \
+                             digits, blanks, dots and dashes; no six digits in a row, which only codes have"
+                .to_owned(),
+            Self::MailDomains => "domains of mailboxes like example.com, each exactly as behind the @".to_owned(),
         }
+    }
+
+    /// Whether a login may stand in it.
+    pub(super) fn holds_login(self) -> bool {
+        matches!(self, Self::Database | Self::MailServer)
     }
 
     /// Whether several values may stand there, separated by commas or as a list.
     pub(super) fn is_list(self) -> bool {
-        matches!(self, Self::Hosts | Self::Networks)
+        matches!(self, Self::Hosts | Self::Networks | Self::MailDomains)
     }
 }
 
@@ -116,7 +132,7 @@ pub(super) const CONFIG_VARIABLE: &str = "KEYWRIGHT_CONFIG";
 pub(super) const MASTER_KEY_VARIABLE: &str = "KEYWRIGHT_MASTER_KEY";
 
 /// Tables of the file whose contents come with a later version.
-pub(super) const LATER_TABLES: &[&str] = &["tiers", "mail", "forward"];
+pub(super) const LATER_TABLES: &[&str] = &["tiers", "forward"];
 
 const fn key(path: &'static str, kind: Kind, default: Option<&'static str>, doc: &'static str) -> Key {
     Key { path, kind, default, doc, later: false }
@@ -151,10 +167,27 @@ pub const KEYS: &[Key] = &[
         Some("10000"),
         "Model calls of all temporary accounts together in a day.",
     ),
-    later("auth.hide_accounts", Kind::Switch, Some("false"), "Whether a mailbox has an account is not told."),
+    key(
+        "auth.hide_accounts",
+        Kind::Switch,
+        Some("false"),
+        "Whether a mailbox has an account is told to its owner only.",
+    ),
+    key(
+        "auth.signup",
+        Kind::Word(&["open", "domains", "invited"]),
+        Some("open"),
+        "Who may sign up with a mailbox: everybody, some domains, or only who was invited, who always may.",
+    ),
+    key("auth.signup_domains", Kind::MailDomains, None, "The domains whose mailboxes may sign up."),
     later("auth.registration", Kind::Word(&["open", "admin", "off"]), None, "Who registers OAuth clients."),
-    later("mail.smtp", Kind::Text, None, "The mail server."),
-    later("mail.from", Kind::Text, None, "The sender of mails."),
+    key(
+        "mail.smtp",
+        Kind::MailServer,
+        None,
+        "The mail server; without one, mails are files in the data folder.",
+    ),
+    key("mail.from", Kind::Sender, None, "The mailbox that mails come from; needed with `mail.smtp`."),
     key("trusted_proxies", Kind::Networks, Some(""), "Proxies whose forwarded headers count."),
     key("tls.cert", Kind::Path, None, "The certificate chain, in PEM."),
     key("tls.key", Kind::Path, None, "The private key of the certificate, in PEM."),

@@ -7,6 +7,7 @@
 mod environment;
 mod keys;
 mod layers;
+mod mail;
 mod problem;
 mod providers;
 mod read;
@@ -19,12 +20,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use keywright_dial::Network;
+use keywright_identity::Signup;
 use keywright_secret::Secret;
 use url::Url;
 
 pub use self::environment::process_environment;
 pub use self::keys::{KEYS, Key, Kind};
 pub use self::layers::Source;
+pub use self::mail::{Login, MailServer, MailSettings, Protection, Sender};
 pub use self::problem::{Problem, Warning};
 pub(crate) use self::providers::{FoundKey, from_environment};
 pub use self::providers::{ProviderKey, ProviderSettings};
@@ -58,6 +61,10 @@ pub struct Config {
     pub master_key: Option<Secret>,
     /// Who may sign up, and how.
     pub auth: Auth,
+    /// Who may sign up with a mailbox.
+    pub signup: Signup,
+    /// How mails go out.
+    pub mail: MailSettings,
     /// How model calls are passed.
     pub gateway: Gateway,
     /// How long running calls may take to end at a stop.
@@ -106,6 +113,8 @@ pub struct Auth {
     pub temporary_per_minute: NonZeroU32,
     /// Model calls of all temporary accounts together in a day.
     pub temporary_per_day: NonZeroU32,
+    /// Whether it is told only to whoever has proven a mailbox that it has an account.
+    pub hide_accounts: bool,
 }
 
 /// How model calls are passed.
@@ -204,6 +213,8 @@ impl Config {
             data_dir,
             master_key,
             auth: auth(&mut reader),
+            signup: mail::signup(&mut reader),
+            mail: MailSettings::default(),
             gateway: gateway(&mut reader),
             drain: reader.duration("drain"),
             records: records(&mut reader),
@@ -219,6 +230,7 @@ impl Config {
         };
         config.check_listeners(&mut reader);
         config.auth.temporary = config.temporary(&mut reader);
+        config.mail = mail::read(&mut reader, !config.is_local());
         config.check_providers(&mut reader);
         config.sources = reader.sources;
         config
@@ -267,11 +279,15 @@ impl Config {
         }
     }
 
+    /// Whether only this machine uses the server, as far as its addresses say.
+    fn is_local(&self) -> bool {
+        let url_is_local = self.configured_public_url.as_ref().is_none_or(is_loopback_url);
+        self.listen.ip().to_canonical().is_loopback() && url_is_local
+    }
+
     /// Security rule 10: temporary accounts are for a server that only this machine can reach.
     fn temporary(&self, reader: &mut Reader<'_>) -> bool {
-        let url_is_local = self.configured_public_url.as_ref().is_none_or(is_loopback_url);
-        let local =
-            self.listen.ip().to_canonical().is_loopback() && url_is_local && self.trusted_proxies.is_empty();
+        let local = self.is_local() && self.trusted_proxies.is_empty();
         let temporary = reader.switch("auth.temporary");
         if temporary == Some(true) && !local {
             let place = reader.place("auth.temporary");
@@ -412,6 +428,7 @@ fn auth(reader: &mut Reader<'_>) -> Auth {
         temporary_ttl: reader.span("auth.temporary_ttl"),
         temporary_per_minute: reader.count("auth.temporary_per_minute").unwrap_or(NonZeroU32::MIN),
         temporary_per_day: reader.count("auth.temporary_per_day").unwrap_or(NonZeroU32::MIN),
+        hide_accounts: reader.switch("auth.hide_accounts").unwrap_or(false),
     }
 }
 

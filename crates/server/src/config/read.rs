@@ -120,29 +120,37 @@ impl Reader<'_> {
         self.sources.push(Sourced { path: path.into(), value: value.into(), source });
     }
 
+    /// Whether anybody said anything of it, good or not.
+    pub(super) fn is_given(&self, path: &str) -> bool {
+        self.given(path).is_some()
+    }
+
     fn given(&self, path: &str) -> Option<&Given> {
         self.layers.given(path)
     }
 
-    fn one<T>(&mut self, path: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+    /// One value, read by a function of the caller's.
+    pub(super) fn one<T>(&mut self, path: &'static str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let values = self.many(path, parse);
         values.into_iter().next()
     }
 
-    fn many<T>(&mut self, path: &'static str, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
+    /// Several values, read by a function of the caller's.
+    pub(super) fn many<T>(&mut self, path: &'static str, parse: impl Fn(&str) -> Option<T>) -> Vec<T> {
         let Some(key) = Key::of(path) else { return Vec::new() };
         let (texts, source) = match (self.given(path), key.default) {
             (Some(given), _) => (given.texts.clone(), given.source.clone()),
             (None, Some(default)) => (split(key, default), Source::Default),
             (None, None) => return Vec::new(),
         };
-        self.note(path, shown(&texts), source.clone());
+        self.note(path, shown(key.kind, &texts), source.clone());
         let mut values = Vec::new();
         for text in texts {
             match parse(&text) {
                 Some(value) => values.push(value),
                 None => {
-                    let message = format!("Expected {}, not `{}`.", key.kind.expected(), masked(&text));
+                    let message =
+                        format!("Expected {}, not `{}`.", key.kind.expected(), masked(key.kind, &text));
                     self.findings.problem(place(path, &source), message);
                 }
             }
@@ -172,16 +180,23 @@ pub(super) fn is_loopback_url(url: &Url) -> bool {
     url.host_str().is_some_and(is_loopback_host)
 }
 
-fn shown(texts: &[String]) -> String {
-    texts.iter().map(|text| masked(text)).collect::<Vec<String>>().join(", ")
+fn shown(kind: Kind, texts: &[String]) -> String {
+    texts.iter().map(|text| masked(kind, text)).collect::<Vec<String>>().join(", ")
 }
 
 /// A value as it may be shown: of a URL that is more than an origin only scheme, host and path, since
 /// a password may stand in the rest.
-fn masked(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
-    let end = rest.find(['?', '#']).unwrap_or(rest.len());
-    let host = rest[..end].rsplit_once('@').map_or(&rest[..end], |(_, host)| host);
+fn masked(kind: Kind, text: &str) -> String {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        let login = kind.holds_login() && text.contains([':', '@']);
+        return if login { "...".to_owned() } else { text.to_owned() };
+    };
+    let (address, further) = rest.split_at(rest.find(['?', '#']).unwrap_or(rest.len()));
+    // These signs may stand in a password that should have been encoded: then all before is login too.
+    if further.contains('@') {
+        return format!("{scheme}://...");
+    }
+    let host = address.rsplit_once('@').map_or(address, |(_, host)| host);
     format!("{scheme}://{host}")
 }
 
@@ -194,11 +209,18 @@ mod tests {
         for (text, shown) in [
             ("postgres://me:canary@db/keywright?password=canary", "postgres://db/keywright"),
             ("postgres://me:can@ry@db", "postgres://db"),
+            ("postgres://me:can#ary@db", "postgres://..."),
+            ("smtp://me:can?ary@mail.example:25", "smtp://..."),
+            ("smtp://me:can/ary@mail.example:25", "smtp://mail.example:25"),
+            ("smtp:me:canary@mail.example", "..."),
+            ("me@canary", "..."),
+            ("mysql", "mysql"),
             ("https://example.com", "https://example.com"),
             ("10s", "10s"),
         ] {
-            assert_eq!(masked(text), shown);
+            assert_eq!(masked(Kind::MailServer, text), shown);
         }
+        assert_eq!(masked(Kind::Address, "127.0.0.1:99999"), "127.0.0.1:99999");
     }
 
     #[test]

@@ -52,6 +52,8 @@ fn nothing_said_gives_the_documented_defaults() {
     assert_eq!((config.auth.temporary, config.auth.temporary_ttl), (true, Duration::from_secs(72 * 3600)));
     let limits = (config.auth.temporary_per_minute.get(), config.auth.temporary_per_day.get());
     assert_eq!(limits, (300, 10_000));
+    assert_eq!((config.auth.hide_accounts, &config.signup), (false, &Signup::Open));
+    assert_eq!(config.mail, MailSettings::default());
     assert_eq!(
         config.gateway,
         Gateway {
@@ -96,7 +98,7 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
 #[test]
 fn every_key_in_force_is_listed_once_with_its_source() {
     let (config, _) = good(&[], &[], None);
-    let optional = ["tls.cert", "tls.key", "tls.extra_ca"];
+    let optional = ["tls.cert", "tls.key", "tls.extra_ca", "auth.signup_domains", "mail.smtp", "mail.from"];
     for key in KEYS.iter().filter(|key| !key.later && !optional.contains(&key.path)) {
         let listed = config.sources().iter().filter(|sourced| sourced.path == key.path).count();
         assert_eq!(listed, 1, "{}", key.path);
@@ -117,13 +119,21 @@ fn every_key_takes_a_flag_a_variable_and_a_line_of_the_file() {
             Kind::Size => "300MiB",
             Kind::Count(_) => "3",
             Kind::Word(words) => words[0],
-            Kind::Path | Kind::Text => unreachable!("not among these"),
+            Kind::MailServer => "smtp://localhost:25",
+            Kind::Sender => "Keywright <k@example.com>",
+            Kind::MailDomains => "one.example,two.example",
+            Kind::Path => unreachable!("not among these"),
         };
-        // A body as large as all bodies together fits only when both are raised.
-        let beside = [("gateway.max_buffered", "300MiB")];
-        let (config, _) = good(&[beside[0], (key.path, value)], &[], None);
+        let beside = match key.path {
+            // A body as large as all bodies together fits only when both are raised.
+            "gateway.max_body" => vec![("gateway.max_buffered", "300MiB")],
+            "auth.signup_domains" => vec![("auth.signup", "domains")],
+            "mail.smtp" => vec![("mail.from", "k@example.com")],
+            _ => vec![],
+        };
+        let (config, _) = good(&[&beside[..], &[(key.path, value)]].concat(), &[], None);
         assert_eq!(source(&config, key.path).source, Source::Flag(key.flag()), "{}", key.path);
-        if !value.is_empty() && key.path != "gateway.max_buffered" {
+        if !value.is_empty() {
             let (config, _) = good(&beside, &[(&key.variable(), value)], None);
             assert_eq!(source(&config, key.path).source, Source::Environment(key.variable()), "{}", key.path);
             let (config, _) = good(&beside, &[], Some(&format!("{} = \"{value}\"", key.path)));
@@ -169,6 +179,9 @@ fn a_value_that_does_not_fit_its_kind_is_refused() {
         ("data_plane.threads", "0"),
         ("data_dir", ""),
         ("operations.listen", "127.0.0.1:5399"),
+        ("auth.hide_accounts", "yes"),
+        ("auth.signup", "closed"),
+        ("mail.from", "keywright"),
     ] {
         let problems = bad(&[(path, value)], &[], None);
         assert_eq!(problems.len(), 1, "{path}={value}: {problems:#?}");
@@ -253,6 +266,52 @@ fn a_password_in_the_database_url_is_never_shown() {
     assert!(matches!(&config.database, Database::Postgres(secret) if secret.expose() == url));
     assert!(!format!("{config:?}").contains("canary"));
     assert_eq!(source(&config, "database").value, "postgres://db.example/keywright");
+}
+
+#[test]
+fn a_login_of_the_mail_server_is_never_shown() {
+    let url = "smtps://me:canary%21@mail.example:1465";
+    let (config, _) = good(&[("mail.smtp", url)], &[("KEYWRIGHT_MAIL_FROM", "k@example.com")], None);
+    let login = config.mail.server.as_ref().and_then(|server| server.login.as_ref());
+    assert_eq!(login.map(|login| login.password.expose()), Some("canary!"));
+    assert!(!format!("{config:?}").contains("canary"));
+    assert_eq!(source(&config, "mail.smtp").value, "smtps://mail.example:1465");
+    for url in
+        ["smtp://me:canary@mail.example/x", "smtp://me:can#canary@mail.example", "me:canary@mail.example"]
+    {
+        let problems = bad(&[("mail.smtp", url), ("mail.from", "k@example.com")], &[], None);
+        assert!(problems[0].contains("Expected a URL like smtp://"), "{problems:?}");
+        assert!(!problems.join("").contains("canary"), "{problems:?}");
+    }
+}
+
+#[test]
+fn mail_has_a_sender_and_beyond_loopback_a_missing_mail_server_is_told() {
+    let smtp = ("mail.smtp", "smtp://mail.example");
+    let from = ("mail.from", "Keywright <k@example.com>");
+    assert!(bad(&[smtp], &[], None)[0].contains("It needs `mail.from` beside it"));
+    let open = [("listen", "0.0.0.0:0"), ("insecure", "true"), ("public_url", "https://k.example")];
+    let told = |flags: &[(&str, &str)]| {
+        let warnings = good(flags, &[], None).1;
+        warnings.iter().any(|warning| warning.to_string().contains("nobody gets mail"))
+    };
+    assert!(told(&open) && told(&open[2..]) && !told(&[]) && !told(&[from]));
+    assert!(!told(&[&open[..], &[smtp, from]].concat()));
+}
+
+#[test]
+fn who_may_sign_up_is_everybody_some_domains_or_who_was_invited() {
+    let domains = ("auth.signup", "domains");
+    let (config, _) = good(&[domains, ("auth.signup_domains", "Example.com, bücher.example.")], &[], None);
+    let expected = ["example.com", "xn--bcher-kva.example"].map(str::to_owned).to_vec();
+    assert_eq!(config.signup, Signup::Domains(expected));
+    let file = "[auth]\nsignup = \"domains\"\nsignup_domains = [\"a.example\"]\nhide_accounts = true";
+    let (config, _) = good(&[], &[], Some(file));
+    assert_eq!(config.signup, Signup::Domains(vec!["a.example".to_owned()]));
+    assert!(config.auth.hide_accounts);
+    assert_eq!(good(&[("auth.signup", "invited")], &[], None).0.signup, Signup::Invited);
+    assert!(bad(&[domains], &[], None)[0].contains("needs `auth.signup_domains`"));
+    assert!(bad(&[("auth.signup_domains", "a.example")], &[], None)[0].contains("counts only beside"));
 }
 
 #[test]
