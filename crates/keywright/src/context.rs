@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use keywright_client::{Client, ClientError, PlainText};
 use keywright_credentials::{
-    Candidates, ChosenServer, CredentialFile, Credentials, Environment, Outcome, Paths, ProfileName,
-    Resolved, ServerSource, Settings, Source, choose_server, note_account_end, prove, provision, resolve,
+    Candidates, ChosenProfile, ChosenServer, CredentialFile, Credentials, Environment, Outcome, Paths,
+    ProfileName, ProfileSource, Resolved, ServerSource, Settings, Source, choose_profile, choose_server,
+    note_account_end, prove, provision, resolve,
 };
 use keywright_protocol::{Clock, ErrorCode, Exit, SystemClock, Timestamp};
 use keywright_secret::Secret;
@@ -25,6 +26,8 @@ pub(crate) struct Context {
     pub(crate) paths: Paths,
     /// The profile that counts.
     pub(crate) profile: ProfileName,
+    /// Where it is named.
+    pub(crate) profile_source: ProfileSource,
     /// The server that counts.
     pub(crate) server: ChosenServer,
     file: CredentialFile,
@@ -39,7 +42,8 @@ impl Context {
         let environment = Environment::of_process();
         let paths = Paths::of(&environment)?;
         let settings = Settings::read(&paths.settings)?;
-        let profile = choose_profile(global.profile, &environment, &settings)?;
+        let ChosenProfile { name: profile, source: profile_source } =
+            choose_profile(global.profile.as_ref(), &environment, &settings)?;
         let plain_text = if global.insecure { PlainText::Anywhere } else { PlainText::LoopbackOnly };
         let server = choose_server(global.server.as_deref(), &environment, &settings, &profile, plain_text)?;
         let no_temporary = global.no_temporary || environment.switch("KEYWRIGHT_NO_TEMPORARY");
@@ -55,6 +59,7 @@ impl Context {
             environment,
             paths,
             profile,
+            profile_source,
             server,
             flag: global.api_key,
             no_temporary,
@@ -223,27 +228,6 @@ impl Context {
 /// Where a credential is named for one command alone: by its flag, or in its environment.
 pub(crate) fn named_credential(flag: Option<&Secret>, environment: &Environment) -> Option<Source> {
     flag.map(|_| Source::Flag).or_else(|| environment.text("KEYWRIGHT_API_KEY").map(|_| Source::Environment))
-}
-
-/// The profile that counts.
-pub(crate) fn choose_profile(
-    flag: Option<ProfileName>,
-    environment: &Environment,
-    settings: &Settings,
-) -> Result<ProfileName, CommandError> {
-    if let Some(profile) = flag {
-        return Ok(profile);
-    }
-    let named = [
-        ("KEYWRIGHT_PROFILE", environment.text("KEYWRIGHT_PROFILE")),
-        ("active_profile", settings.active_profile.as_deref()),
-    ];
-    match named.into_iter().find_map(|(place, name)| name.map(|name| (place, name))) {
-        None => Ok(ProfileName::default()),
-        Some((place, name)) => name.parse().map_err(|error: keywright_credentials::BadProfileName| {
-            CommandError::new(Exit::User, "PROFILE_INVALID", format!("{place}: {error}"))
-        }),
-    }
 }
 
 /// Whether the account behind a token is no more. A revoked one is not replaced: somebody meant it.

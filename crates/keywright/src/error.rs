@@ -7,7 +7,8 @@ use keywright_client::ClientError;
 use keywright_credentials::launch::LaunchError;
 use keywright_credentials::store::FileError;
 use keywright_credentials::{
-    NoHome, NoServer, NotProven, ProviderFileError, ProvisionError, SettingsError, UnusableCredential,
+    NoHome, NoProfile, NoServer, NotProven, ProviderFileError, ProvisionError, SettingsError,
+    UnusableCredential,
 };
 use keywright_protocol::wire::{Failure, FailureBody};
 use keywright_protocol::{ErrorCode, Exit};
@@ -208,7 +209,16 @@ impl From<UnreadableRecords> for CommandError {
 
 impl From<SettingsError> for CommandError {
     fn from(error: SettingsError) -> Self {
-        of(Exit::User, "SETTINGS_INVALID", &error)
+        match error {
+            SettingsError::File(error) => error.into(),
+            _ => of(Exit::User, "SETTINGS_INVALID", &error),
+        }
+    }
+}
+
+impl From<NoProfile> for CommandError {
+    fn from(error: NoProfile) -> Self {
+        of(Exit::User, "PROFILE_INVALID", &error)
     }
 }
 

@@ -31,6 +31,7 @@ pub(crate) async fn create(context: &Context, args: CreateArgs) -> Result<(), Co
         scopes: (!args.scopes.is_empty()).then_some(args.scopes),
         expires_in_days: None,
         lifetime_seconds: args.lifetime.map(|lifetime| lifetime.seconds().into()),
+        user_id: None,
     };
     let created = context.call("making the key", async |client| client.create_key(&request).await).await?;
     let until = created.key.expires_at.map_or_else(|| "does not end".to_owned(), |end| format!("ends {end}"));
