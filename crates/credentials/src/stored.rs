@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use keywright_client::ServerUrl;
-use keywright_protocol::wire::Account;
+use keywright_protocol::wire::{Account, ApiKey};
 use keywright_protocol::{Clock, KeyId, Timestamp};
 use keywright_secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::store::{FileError, LockedFile, SafeFile};
-use crate::{NewStoredKey, ProfileName, StoredKey};
+use crate::{KeyMetadata, NewStoredKey, ProfileName, StoredKey};
 
 /// All that is stored. Like all types of this file it has no `Debug`.
 #[derive(Default, Serialize, Deserialize)]
@@ -102,6 +102,12 @@ impl StoredTemporary {
     }
 }
 
+impl ServerEntry {
+    fn holds(&self, id: KeyId) -> bool {
+        self.api_key.as_ref().is_some_and(|key| key.metadata.key_id == Some(id))
+    }
+}
+
 impl Credentials {
     /// What is held for `server` under `profile`.
     pub fn entry(&self, profile: &ProfileName, server: &ServerUrl) -> Option<&ServerEntry> {
@@ -135,6 +141,23 @@ impl Credentials {
         self.profiles.remove(profile.as_str()).is_some()
     }
 
+    /// Whether the key `id` of `server` is stored or was minted.
+    pub fn mentions_key(&self, server: &ServerUrl, id: KeyId) -> bool {
+        let origin = server.to_string();
+        let entries = self.profiles.values().filter_map(|profile| profile.servers.get(&origin));
+        entries.into_iter().any(|entry| entry.holds(id) || entry.minted_keys.contains(&id))
+    }
+
+    /// Takes over what a server has told of one of its keys.
+    pub fn learn_key(&mut self, server: &ServerUrl, key: &ApiKey) {
+        self.each_with(server, |entry| {
+            let stored = entry.api_key.as_mut().filter(|stored| stored.metadata.key_id == Some(key.key_id));
+            let Some(stored) = stored else { return false };
+            stored.metadata = stored.metadata.clone().with(KeyMetadata::of(key));
+            true
+        });
+    }
+
     /// Puts `new` where the key `old` of `server` is stored, and among the keys that were minted; the
     /// profiles that it is stored in.
     pub fn replace_key(&mut self, server: &ServerUrl, old: KeyId, new: &NewStoredKey) -> Vec<ProfileName> {
@@ -145,12 +168,8 @@ impl Credentials {
             let Some(stored) = entry.api_key.as_mut().filter(|key| key.metadata.key_id == Some(old)) else {
                 return false;
             };
-            let organization = (stored.metadata.organization_id, stored.metadata.organization_name.take());
             stored.raw = new.raw.clone();
-            stored.metadata = new.metadata.clone();
-            if stored.metadata.organization_id.is_none() {
-                (stored.metadata.organization_id, stored.metadata.organization_name) = organization;
-            }
+            stored.metadata = stored.metadata.clone().with(new.metadata.clone());
             true
         })
     }
@@ -160,7 +179,7 @@ impl Credentials {
     pub fn forget_key(&mut self, server: &ServerUrl, id: KeyId) -> Vec<ProfileName> {
         self.each_with(server, |entry| {
             entry.minted_keys.retain(|minted| *minted != id);
-            let stored = entry.api_key.as_ref().is_some_and(|key| key.metadata.key_id == Some(id));
+            let stored = entry.holds(id);
             if stored {
                 entry.api_key = None;
                 entry.signed_out = entry.session.is_none() && entry.temporary.is_none();

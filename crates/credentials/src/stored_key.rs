@@ -1,7 +1,7 @@
 //! A stored API key, and what may be known of it without asking its server.
 
-use keywright_protocol::wire::ApiKey;
-use keywright_protocol::{KeyId, OrganizationId, Timestamp};
+use keywright_protocol::wire::{ApiKey, WhoAmI};
+use keywright_protocol::{KeyId, OrganizationId, Scope, Scopes, Timestamp};
 use keywright_secret::{PlatformToken, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -65,11 +65,45 @@ impl KeyMetadata {
             key_id: Some(key.key_id),
             key_prefix: Some(key.key_prefix.clone()),
             name: Some(key.name.clone()),
-            scopes: Some(key.scopes.iter().map(|scope| scope.as_str().to_owned()).collect()),
+            scopes: Some(names(key.scopes)),
             created_at: Some(key.created_at),
             expires_at: key.expires_at,
             organization_id: None,
             organization_name: None,
+        }
+    }
+
+    /// What a server says to the question whose key it is. It does not tell name and age.
+    pub fn of_caller(who: &WhoAmI) -> Self {
+        Self {
+            key_id: Some(who.token_id),
+            scopes: Some(names(who.scopes)),
+            expires_at: who.expires_at,
+            organization_id: Some(who.account.organization_id),
+            organization_name: Some(who.organization_name.clone()),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the key may manage keys, and so put another in its own place, as far as is known.
+    pub fn manages_keys(&self) -> bool {
+        let manages = |scope: &String| scope == Scope::ApiKeysManage.as_str();
+        self.scopes.as_ref().is_some_and(|scopes| scopes.iter().any(manages))
+    }
+
+    /// This, and what a server has `told` since; what it did not tell stays.
+    #[must_use]
+    pub fn with(self, told: Self) -> Self {
+        Self {
+            key_id: told.key_id.or(self.key_id),
+            key_prefix: told.key_prefix.or(self.key_prefix),
+            name: told.name.or(self.name),
+            scopes: told.scopes.or(self.scopes),
+            created_at: told.created_at.or(self.created_at),
+            // A key without an end is told by leaving the end out.
+            expires_at: told.expires_at,
+            organization_id: told.organization_id.or(self.organization_id),
+            organization_name: told.organization_name.or(self.organization_name),
         }
     }
 
@@ -85,6 +119,10 @@ impl StoredKey {
     pub fn hint(&self) -> String {
         PlatformToken::parse(self.raw.expose()).map_or_else(|_| self.raw.hint(), |token| token.hint())
     }
+}
+
+fn names(scopes: Scopes) -> Vec<String> {
+    scopes.iter().map(|scope| scope.as_str().to_owned()).collect()
 }
 
 impl From<NewStoredKey> for StoredKey {

@@ -7,6 +7,7 @@ use keywright_secret::random_hex;
 
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::keeping;
 use crate::table::printable;
 
 /// What the key shall be.
@@ -42,5 +43,7 @@ pub(crate) async fn create(context: &Context, args: CreateArgs) -> Result<(), Co
     );
     let shown = ApiKey { raw: Some(created.raw.expose().to_owned()), ..created.key };
     context.output.say(&words);
-    context.output.data(&shown, || created.raw.expose().to_owned())
+    context.output.data(&shown, || created.raw.expose().to_owned())?;
+    keeping::minted(context, shown.key_id);
+    Ok(())
 }
