@@ -8,25 +8,34 @@
 mod environment;
 mod instance;
 pub mod launch;
+pub mod login;
 mod paths;
+mod pending;
 mod profile;
+mod profiles;
 mod providers;
 mod provision;
 mod resolve;
+mod save;
 mod server;
 mod settings;
 pub mod store;
 mod stored;
+mod stored_key;
 
 pub use environment::Environment;
 pub use instance::{NotProven, prove, prove_by};
 pub use paths::{NoHome, Paths};
-pub use profile::{BadProfileName, ProfileName};
+pub use pending::{AskedCode, CodePurpose, PendingCodes};
+pub use profile::{BadProfileName, ChosenProfile, NoProfile, ProfileName, ProfileSource, choose_profile};
+pub use profiles::{RemoveProfileError, profile_names, remove_profile};
 pub use providers::{ProviderFile, ProviderFileError, StoredCredential, StoredProvider, Unused};
 pub use provision::{Outcome, ProvisionError, Provisioned, note_account_end, provision};
 pub use resolve::{Candidates, Resolved, Shadowed, Source, UnusableCredential, resolve};
+pub use save::{SaveKeyError, SavedProfile, save_key};
 pub use server::{ChosenServer, DEFAULT_SERVER, NoServer, ServerSource, choose_server};
-pub use settings::{ProfileSettings, Settings, SettingsError};
+pub use settings::{HeldSettings, ProfileSettings, Settings, SettingsError, SettingsFile};
 pub use stored::{
-    CredentialFile, Credentials, Held, Opened, ServerEntry, StoredKey, StoredSession, StoredTemporary,
+    Changed, CredentialFile, Credentials, Held, Opened, ServerEntry, StoredSession, StoredTemporary,
 };
+pub use stored_key::{KeyMetadata, NewStoredKey, StoredKey};

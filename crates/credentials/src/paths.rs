@@ -13,6 +13,8 @@ pub struct Paths {
     pub credentials: PathBuf,
     /// Provider credentials: `providers.json`.
     pub providers: PathBuf,
+    /// Mailbox codes that were asked for: `pending.json`, beside the credentials.
+    pub pending: PathBuf,
     /// The data folder, which holds a server's files and the records of local mode.
     pub data: PathBuf,
     /// Where configuration folders are made for agents: `agents`, beside the credentials.
@@ -50,6 +52,7 @@ impl Paths {
             agents: credentials.join("agents"),
             credentials: credentials.join("credentials.json"),
             providers: credentials.join("providers.json"),
+            pending: credentials.join("pending.json"),
             instance: data.join("instance"),
             data,
             home,

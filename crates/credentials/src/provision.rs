@@ -56,6 +56,8 @@ pub async fn provision(
     let account = StoredTemporary::new(client.temporary().await?);
     let expires_at = account.expires_at;
     entry.temporary = Some(account);
+    // Those of the account before have ended with it.
+    entry.minted_keys.clear();
     entry.signed_out = false;
     held.save()?;
     Ok(Provisioned { outcome, expires_at, set_aside })

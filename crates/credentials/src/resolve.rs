@@ -1,6 +1,6 @@
 //! Which platform credential counts: one ordered array, which resolve, `status`, docs and tests read.
 
-use keywright_protocol::Timestamp;
+use keywright_protocol::{KeyId, Timestamp};
 use keywright_secret::{MalformedToken, PlatformToken, Secret, TokenKind, Vendor, looks_like_ours};
 
 use crate::{Environment, ServerEntry};
@@ -63,6 +63,18 @@ impl Source {
     }
 }
 
+impl Source {
+    /// Which key it is and when it ends, as far as that is stored.
+    fn known(self, stored: Option<&ServerEntry>) -> (Option<KeyId>, Option<Timestamp>) {
+        let Some(entry) = stored else { return (None, None) };
+        match (self, &entry.api_key, &entry.temporary) {
+            (Self::StoredKey, Some(key), _) => (key.metadata.key_id, key.metadata.expires_at),
+            (Self::Temporary, _, Some(temporary)) => (None, temporary.expires_at),
+            _ => (None, None),
+        }
+    }
+}
+
 /// What there is to choose from.
 pub struct Candidates<'a> {
     /// The value of `--api-key`.
@@ -86,6 +98,10 @@ pub struct Resolved {
     pub source: Source,
     /// What may be shown of it.
     pub hint: String,
+    /// When it ends, as far as is known here: of a stored key or a temporary account.
+    pub expires_at: Option<Timestamp>,
+    /// The id of a stored key, if it is known.
+    pub key_id: Option<KeyId>,
     /// What else is set and does not count, in order.
     pub shadowed: Vec<Shadowed>,
 }
@@ -111,7 +127,9 @@ pub fn resolve(candidates: &Candidates<'_>) -> Result<Option<Resolved>, Unusable
     let Some((source, secret)) = set.next() else { return Ok(None) };
     let token = check(source, &secret)?;
     let shadowed = set.map(|(source, secret)| Shadowed { source, hint: hint(&secret) }).collect();
-    Ok(Some(Resolved { kind: token.kind(), hint: token.hint(), token: secret, source, shadowed }))
+    let (key_id, expires_at) = source.known(candidates.stored);
+    let (kind, hint) = (token.kind(), token.hint());
+    Ok(Some(Resolved { kind, hint, token: secret, source, expires_at, key_id, shadowed }))
 }
 
 fn check(source: Source, secret: &Secret) -> Result<PlatformToken, UnusableCredential> {

@@ -2,7 +2,7 @@
 
 use keywright_client::{BadServer, PlainText, ServerUrl};
 
-use crate::{Credentials, Environment, ProfileName, Settings};
+use crate::{Environment, ProfileName, Settings};
 
 /// Where the server is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,13 +90,6 @@ pub struct NoServer {
     pub source: BadServer,
 }
 
-impl ProfileName {
-    /// Whether the profile is known: the default one, one of `config.toml`, or one with credentials.
-    pub fn is_known(&self, settings: &Settings, credentials: &Credentials) -> bool {
-        *self == Self::default() || settings.profiles.contains_key(self.as_str()) || credentials.knows(self)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use crate::ProfileSettings;
@@ -115,7 +108,7 @@ mod tests {
         };
         assert_eq!(choose(None, &environment, &settings), (ServerSource::Default, DEFAULT_SERVER.into()));
         let server = Some("https://profile.example".to_owned());
-        settings.profiles.insert("default".into(), ProfileSettings { server });
+        settings.profiles.insert("default".into(), ProfileSettings { server, ..ProfileSettings::default() });
         assert_eq!(choose(None, &environment, &settings).0, ServerSource::Profile);
         environment.set("KEYWRIGHT_SERVER", "https://environment.example");
         assert_eq!(choose(None, &environment, &settings).0, ServerSource::Environment);

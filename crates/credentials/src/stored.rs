@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use keywright_client::ServerUrl;
-use keywright_protocol::wire::Account;
-use keywright_protocol::{Clock, Timestamp};
+use keywright_protocol::wire::{Account, ApiKey};
+use keywright_protocol::{Clock, KeyId, Timestamp};
 use keywright_secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::ProfileName;
 use crate::store::{FileError, LockedFile, SafeFile};
+use crate::{KeyMetadata, NewStoredKey, ProfileName, StoredKey};
 
 /// All that is stored. Like all types of this file it has no `Debug`.
 #[derive(Default, Serialize, Deserialize)]
@@ -48,20 +48,12 @@ pub struct ServerEntry {
     /// The temporary account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temporary: Option<StoredTemporary>,
+    /// The keys that this program made with the temporary account: those that an upgrade asks to keep.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub minted_keys: Vec<KeyId>,
     /// Whether the user signed out: no temporary account is made until it is asked for.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub signed_out: bool,
-    #[serde(flatten)]
-    unknown: Map<String, Value>,
-}
-
-/// An API key that the user stored.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StoredKey {
-    /// The `sk_` key.
-    #[serde(with = "secret_text")]
-    pub raw: Secret,
     #[serde(flatten)]
     unknown: Map<String, Value>,
 }
@@ -110,6 +102,12 @@ impl StoredTemporary {
     }
 }
 
+impl ServerEntry {
+    fn holds(&self, id: KeyId) -> bool {
+        self.api_key.as_ref().is_some_and(|key| key.metadata.key_id == Some(id))
+    }
+}
+
 impl Credentials {
     /// What is held for `server` under `profile`.
     pub fn entry(&self, profile: &ProfileName, server: &ServerUrl) -> Option<&ServerEntry> {
@@ -125,6 +123,84 @@ impl Credentials {
     /// Whether anything is stored under `profile`.
     pub fn knows(&self, profile: &ProfileName) -> bool {
         self.profiles.contains_key(profile.as_str())
+    }
+
+    /// The profiles under which something is stored.
+    pub fn profiles(&self) -> impl Iterator<Item = ProfileName> {
+        self.profiles.keys().filter_map(|name| name.parse().ok())
+    }
+
+    /// What is held under `profile`, with the origin of the server that each entry is for.
+    pub fn entries(&self, profile: &ProfileName) -> impl Iterator<Item = (&str, &ServerEntry)> {
+        let entry = self.profiles.get(profile.as_str());
+        entry.into_iter().flat_map(|entry| &entry.servers).map(|(origin, entry)| (origin.as_str(), entry))
+    }
+
+    /// Forgets all that is stored under `profile`; whether there was anything.
+    pub fn remove(&mut self, profile: &ProfileName) -> bool {
+        self.profiles.remove(profile.as_str()).is_some()
+    }
+
+    /// Whether the key `id` of `server` is stored or was minted.
+    pub fn mentions_key(&self, server: &ServerUrl, id: KeyId) -> bool {
+        let origin = server.to_string();
+        let entries = self.profiles.values().filter_map(|profile| profile.servers.get(&origin));
+        entries.into_iter().any(|entry| entry.holds(id) || entry.minted_keys.contains(&id))
+    }
+
+    /// Takes over what a server has told of one of its keys.
+    pub fn learn_key(&mut self, server: &ServerUrl, key: &ApiKey) {
+        self.each_with(server, |entry| {
+            let stored = entry.api_key.as_mut().filter(|stored| stored.metadata.key_id == Some(key.key_id));
+            let Some(stored) = stored else { return false };
+            stored.metadata = stored.metadata.clone().with(KeyMetadata::of(key));
+            true
+        });
+    }
+
+    /// Puts `new` where the key `old` of `server` is stored, and among the keys that were minted; the
+    /// profiles that it is stored in.
+    pub fn replace_key(&mut self, server: &ServerUrl, old: KeyId, new: &NewStoredKey) -> Vec<ProfileName> {
+        self.each_with(server, |entry| {
+            if let Some(new) = new.metadata.key_id {
+                entry.minted_keys.iter_mut().filter(|id| **id == old).for_each(|id| *id = new);
+            }
+            let Some(stored) = entry.api_key.as_mut().filter(|key| key.metadata.key_id == Some(old)) else {
+                return false;
+            };
+            stored.raw = new.raw.clone();
+            stored.metadata = stored.metadata.clone().with(new.metadata.clone());
+            true
+        })
+    }
+
+    /// Forgets the key `id` of `server`, which is no more; the profiles that it was stored in. Where nothing
+    /// else is left, it is as after signing out.
+    pub fn forget_key(&mut self, server: &ServerUrl, id: KeyId) -> Vec<ProfileName> {
+        self.each_with(server, |entry| {
+            entry.minted_keys.retain(|minted| *minted != id);
+            let stored = entry.holds(id);
+            if stored {
+                entry.api_key = None;
+                entry.signed_out = entry.session.is_none() && entry.temporary.is_none();
+            }
+            stored
+        })
+    }
+
+    fn each_with(
+        &mut self,
+        server: &ServerUrl,
+        mut change: impl FnMut(&mut ServerEntry) -> bool,
+    ) -> Vec<ProfileName> {
+        let origin = server.to_string();
+        let mut changed = Vec::new();
+        for (name, profile) in &mut self.profiles {
+            if profile.servers.get_mut(&origin).is_some_and(&mut change) {
+                changed.extend(name.parse());
+            }
+        }
+        changed
     }
 
     fn parse(content: &[u8]) -> Option<Self> {
@@ -148,6 +224,14 @@ pub struct CredentialFile(SafeFile);
 pub struct Opened {
     /// The credentials; none when there is no file or it was damaged.
     pub credentials: Credentials,
+    /// Where a damaged file was moved. Tell the user.
+    pub set_aside: Option<PathBuf>,
+}
+
+/// What a change came to, and the damaged file that was found in its place.
+pub struct Changed<T> {
+    /// What came of it.
+    pub outcome: T,
     /// Where a damaged file was moved. Tell the user.
     pub set_aside: Option<PathBuf>,
 }
@@ -196,7 +280,22 @@ impl CredentialFile {
         Ok(content.map_or_else(|| Some(Credentials::default()), |content| Credentials::parse(&content)))
     }
 
-    /// Waits for the lock and reads.
+    /// Changes it under its lock.
+    ///
+    /// # Errors
+    /// [`FileError`]; the file is as it was.
+    pub fn change<T>(
+        &self,
+        clock: &dyn Clock,
+        change: impl FnOnce(&mut Credentials) -> T,
+    ) -> Result<Changed<T>, FileError> {
+        let mut held = self.hold(clock)?;
+        let outcome = change(&mut held.credentials);
+        held.save()?;
+        Ok(Changed { outcome, set_aside: held.set_aside.take() })
+    }
+
+    /// Waits for the lock and reads. Whoever holds the settings as well takes their lock first.
     ///
     /// # Errors
     /// [`FileError`]
@@ -227,15 +326,15 @@ impl Held {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The one place where credentials become text that is written.
-mod secret_text {
+pub(crate) mod secret_text {
     use keywright_secret::Secret;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(secret.expose())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
         String::deserialize(deserializer).map(Secret::new)
     }
 }

@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use keywright_credentials::ProfileName;
 use keywright_secret::Secret;
 
-use crate::commands::{admin, completions, man, run, serve, tokens, usage, why};
+use crate::commands::{admin, completions, login, man, profiles, run, serve, tokens, usage, why};
 
 /// The credential plane for AI coding agents.
 ///
@@ -25,7 +25,8 @@ pub(crate) struct Global {
     /// The server to use, instead of KEYWRIGHT_SERVER or the profile's
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) server: Option<String>,
-    /// The token to use this once; KEYWRIGHT_API_KEY hides it from other users of the machine
+    /// The token to use this once, or under `login` to store; KEYWRIGHT_API_KEY hides it from other users of
+    /// the machine
     #[arg(long, global = true, value_name = "KEY", value_parser = secret)]
     pub(crate) api_key: Option<Secret>,
     /// The profile to use, instead of KEYWRIGHT_PROFILE or the active one
@@ -52,6 +53,13 @@ pub(crate) enum Command {
     Serve(serve::ServeArgs),
     /// Start a program that calls models through Keywright
     Run(run::RunArgs),
+    /// Store an API key that was made elsewhere, and use it from now on
+    ///
+    /// The key comes from a file or from standard input, or from `--api-key`, which other users of the machine can see.
+    Login(login::LoginArgs),
+    /// List the profiles, choose the one that counts, forget one
+    #[command(subcommand)]
+    Profiles(profiles::ProfilesCommand),
     /// Show the server, the credential that counts, and what it shadows
     Status,
     /// Show whose credential this is and what it may do

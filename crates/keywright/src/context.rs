@@ -1,16 +1,20 @@
 //! What a command works with: paths, settings, the server and the credential that count.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use keywright_client::{Client, ClientError, PlainText};
 use keywright_credentials::{
-    Candidates, ChosenServer, CredentialFile, Credentials, Environment, Outcome, Paths, ProfileName,
-    Resolved, ServerSource, Settings, Source, choose_server, note_account_end, prove, provision, resolve,
+    Candidates, ChosenProfile, ChosenServer, CredentialFile, Credentials, Environment, Outcome, Paths,
+    ProfileName, ProfileSource, Resolved, ServerSource, Settings, SettingsFile, Source, choose_profile,
+    choose_server, note_account_end, prove, provision, resolve,
 };
 use keywright_protocol::{Clock, ErrorCode, Exit, SystemClock, Timestamp};
 use keywright_secret::Secret;
 
 use crate::arguments::Global;
+use crate::caution;
 use crate::error::CommandError;
 use crate::output::Output;
 use crate::spinner::Spinner;
@@ -25,12 +29,21 @@ pub(crate) struct Context {
     pub(crate) paths: Paths,
     /// The profile that counts.
     pub(crate) profile: ProfileName,
+    /// Where it is named.
+    pub(crate) profile_source: ProfileSource,
     /// The server that counts.
     pub(crate) server: ChosenServer,
-    file: CredentialFile,
+    /// The settings as they were read.
+    pub(crate) settings: Settings,
+    /// Where the settings are.
+    pub(crate) settings_file: SettingsFile,
+    /// Where the credentials are.
+    pub(crate) credential_file: CredentialFile,
+    /// The time.
+    pub(crate) clock: Arc<dyn Clock>,
     flag: Option<Secret>,
     no_temporary: bool,
-    clock: Arc<dyn Clock>,
+    cautioned: AtomicBool,
 }
 
 impl Context {
@@ -39,7 +52,8 @@ impl Context {
         let environment = Environment::of_process();
         let paths = Paths::of(&environment)?;
         let settings = Settings::read(&paths.settings)?;
-        let profile = choose_profile(global.profile, &environment, &settings)?;
+        let ChosenProfile { name: profile, source: profile_source } =
+            choose_profile(global.profile.as_ref(), &environment, &settings)?;
         let plain_text = if global.insecure { PlainText::Anywhere } else { PlainText::LoopbackOnly };
         let server = choose_server(global.server.as_deref(), &environment, &settings, &profile, plain_text)?;
         let no_temporary = global.no_temporary || environment.switch("KEYWRIGHT_NO_TEMPORARY");
@@ -51,23 +65,32 @@ impl Context {
         }
         let context = Self {
             output,
-            file: CredentialFile::new(&paths.credentials),
+            settings_file: SettingsFile::new(&paths.settings),
+            credential_file: CredentialFile::new(&paths.credentials),
             environment,
             paths,
             profile,
+            profile_source,
             server,
+            settings,
             flag: global.api_key,
             no_temporary,
+            cautioned: AtomicBool::new(false),
             clock: Arc::new(SystemClock),
         };
         // A name that was mistyped must not quietly become a new profile.
         if context.server.source == ServerSource::Default
-            && !context.profile.is_known(&settings, &context.stored()?)
+            && !context.profile.is_known(&context.settings, &context.stored()?)
         {
-            let message = format!("there is no profile `{}`", context.profile);
-            return Err(CommandError::new(Exit::User, "PROFILE_UNKNOWN", message)
-                .hint(format!("Add it to {}, or leave out `--profile`.", context.paths.settings.display())));
+            return Err(unknown_profile(&context.profile));
         }
+        context.output.say_more(&format!(
+            "Using the profile {} (from {}) and the server {} (from {}).",
+            context.profile,
+            context.profile_source.describe(),
+            context.server.url,
+            context.server.source.describe()
+        ));
         Ok(context)
     }
 
@@ -78,7 +101,7 @@ impl Context {
 
     /// What is stored.
     pub(crate) fn stored(&self) -> Result<Credentials, CommandError> {
-        let opened = self.file.read(self.clock.as_ref())?;
+        let opened = self.credential_file.read(self.clock.as_ref())?;
         self.report_set_aside(opened.set_aside.as_deref());
         Ok(opened.credentials)
     }
@@ -86,13 +109,21 @@ impl Context {
     /// The credential that counts, if any is set. Makes none.
     pub(crate) fn credential(&self) -> Result<Option<Resolved>, CommandError> {
         let stored = self.stored()?;
+        let entry = stored.entry(&self.profile, &self.server.url);
         let candidates = Candidates {
             flag: self.flag.as_ref(),
             environment: &self.environment,
-            stored: stored.entry(&self.profile, &self.server.url),
+            stored: entry,
             now: self.now(),
         };
-        Ok(resolve(&candidates)?)
+        let resolved = resolve(&candidates)?;
+        if let Some(resolved) = &resolved
+            && !self.cautioned.swap(true, Ordering::Relaxed)
+        {
+            let key = entry.and_then(|entry| entry.api_key.as_ref());
+            caution::credential(self, resolved, key);
+        }
+        Ok(resolved)
     }
 
     /// A client of the server, without a token. The server on the default address has proven itself.
@@ -120,6 +151,11 @@ impl Context {
     /// Whether `--server` was given.
     pub(crate) fn is_server_named_by_flag(&self) -> bool {
         self.server.source == ServerSource::Flag
+    }
+
+    /// The value of `--api-key`.
+    pub(crate) fn flagged_key(&self) -> Option<&Secret> {
+        self.flag.as_ref()
     }
 
     /// Where a credential is named for this command alone, if one is.
@@ -163,13 +199,14 @@ impl Context {
         };
         let client = Client::new(&self.server.url)?;
         let clock = Arc::clone(&self.clock);
-        Ok(note_account_end(&self.file, &self.profile, &client, clock, &used.token, end).await?)
+        Ok(note_account_end(&self.credential_file, &self.profile, &client, clock, &used.token, end).await?)
     }
 
     async fn provision(&self, client: &Client, refused: Option<&Secret>) -> Result<Resolved, CommandError> {
         self.may_provision()?;
         let spinner = Spinner::start("making a temporary account");
-        let made = provision(&self.file, &self.profile, client, Arc::clone(&self.clock), refused).await;
+        let made =
+            provision(&self.credential_file, &self.profile, client, Arc::clone(&self.clock), refused).await;
         drop(spinner);
         let made = made?;
         self.report_set_aside(made.set_aside.as_deref());
@@ -209,41 +246,33 @@ impl Context {
         }
     }
 
-    fn report_set_aside(&self, path: Option<&std::path::Path>) {
-        if let Some(path) = path {
-            self.output.warn(&format!(
-                "{} could not be read; it was moved to {} and nothing of it is lost.",
-                self.file.path().display(),
-                path.display()
-            ));
-        }
+    /// Tells of a damaged file of credentials, if there was one.
+    pub(crate) fn report_set_aside(&self, path: Option<&Path>) {
+        report_set_aside(self.output, self.credential_file.path(), path);
     }
+}
+
+/// Tells where a damaged file was moved, if it was.
+pub(crate) fn report_set_aside(output: Output, file: &Path, moved: Option<&Path>) {
+    if let Some(moved) = moved {
+        output.warn(&format!(
+            "{} could not be read; it was moved to {} and nothing of it is lost.",
+            file.display(),
+            moved.display()
+        ));
+    }
+}
+
+/// Neither settings nor credentials know the profile.
+pub(crate) fn unknown_profile(profile: &ProfileName) -> CommandError {
+    let message = format!("there is no profile `{profile}`");
+    CommandError::new(Exit::User, "PROFILE_UNKNOWN", message)
+        .hint("See which there are: `keywright profiles list`. Signing in makes one.")
 }
 
 /// Where a credential is named for one command alone: by its flag, or in its environment.
 pub(crate) fn named_credential(flag: Option<&Secret>, environment: &Environment) -> Option<Source> {
     flag.map(|_| Source::Flag).or_else(|| environment.text("KEYWRIGHT_API_KEY").map(|_| Source::Environment))
-}
-
-/// The profile that counts.
-pub(crate) fn choose_profile(
-    flag: Option<ProfileName>,
-    environment: &Environment,
-    settings: &Settings,
-) -> Result<ProfileName, CommandError> {
-    if let Some(profile) = flag {
-        return Ok(profile);
-    }
-    let named = [
-        ("KEYWRIGHT_PROFILE", environment.text("KEYWRIGHT_PROFILE")),
-        ("active_profile", settings.active_profile.as_deref()),
-    ];
-    match named.into_iter().find_map(|(place, name)| name.map(|name| (place, name))) {
-        None => Ok(ProfileName::default()),
-        Some((place, name)) => name.parse().map_err(|error: keywright_credentials::BadProfileName| {
-            CommandError::new(Exit::User, "PROFILE_INVALID", format!("{place}: {error}"))
-        }),
-    }
 }
 
 /// Whether the account behind a token is no more. A revoked one is not replaced: somebody meant it.

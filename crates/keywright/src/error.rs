@@ -7,7 +7,8 @@ use keywright_client::ClientError;
 use keywright_credentials::launch::LaunchError;
 use keywright_credentials::store::FileError;
 use keywright_credentials::{
-    NoHome, NoServer, NotProven, ProviderFileError, ProvisionError, SettingsError, UnusableCredential,
+    NoHome, NoProfile, NoServer, NotProven, ProviderFileError, ProvisionError, RemoveProfileError,
+    SaveKeyError, SettingsError, UnusableCredential,
 };
 use keywright_protocol::wire::{Failure, FailureBody};
 use keywright_protocol::{ErrorCode, Exit};
@@ -208,7 +209,42 @@ impl From<UnreadableRecords> for CommandError {
 
 impl From<SettingsError> for CommandError {
     fn from(error: SettingsError) -> Self {
-        of(Exit::User, "SETTINGS_INVALID", &error)
+        match error {
+            SettingsError::File(error) => error.into(),
+            _ => of(Exit::User, "SETTINGS_INVALID", &error),
+        }
+    }
+}
+
+impl From<SaveKeyError> for CommandError {
+    fn from(error: SaveKeyError) -> Self {
+        match error {
+            SaveKeyError::Taken { .. } => of(Exit::User, "PROFILE_TAKEN", &error)
+                .hint("Choose another `--name`, or leave it out: then one is made up."),
+            SaveKeyError::Settings(error) => error.into(),
+            SaveKeyError::Credentials(error) => error.into(),
+            SaveKeyError::SettingsUnwritten { ref profile, .. } => {
+                let hint = format!(
+                    "Mend what stands above. Until then `--profile {profile}` with `--server URL` uses the key."
+                );
+                of(Exit::User, "FILE_UNUSABLE", &error).hint(hint)
+            }
+        }
+    }
+}
+
+impl From<RemoveProfileError> for CommandError {
+    fn from(error: RemoveProfileError) -> Self {
+        match error {
+            RemoveProfileError::Settings(error) => error.into(),
+            RemoveProfileError::Credentials(error) => error.into(),
+        }
+    }
+}
+
+impl From<NoProfile> for CommandError {
+    fn from(error: NoProfile) -> Self {
+        of(Exit::User, "PROFILE_INVALID", &error)
     }
 }
 
@@ -241,10 +277,7 @@ impl From<UnusableCredential> for CommandError {
         };
         let failed = Self::known(code, error.to_string());
         match error {
-            UnusableCredential::Foreign { vendor, .. } => failed.hint(format!(
-                "A key of {vendor} belongs to the server, as a provider's key. Put a Keywright token here: \
-                 `keywright tokens create` makes one."
-            )),
+            UnusableCredential::Foreign { vendor, .. } => failed.hint(a_providers_key(vendor)),
             _ => failed.hint(code.next_action()),
         }
     }
@@ -269,4 +302,12 @@ impl From<LaunchError> for CommandError {
             LaunchError::NotStarted { .. } => of(Exit::User, "PROGRAM_NOT_STARTED", &error).exiting(126),
         }
     }
+}
+
+/// What to do with a key that stands in the wrong place.
+pub(crate) fn a_providers_key(vendor: &str) -> String {
+    format!(
+        "A key of {vendor} belongs to the server, as a provider's key. Put a Keywright token here: `keywright \
+         tokens create` makes one."
+    )
 }

@@ -1,9 +1,11 @@
 //! What is read from standard input: a secret in a line, or a yes.
 
-use std::io::{BufRead, IsTerminal, Read};
+use std::io::{BufRead, IsTerminal, Read, Stdin, stdin};
 
 use keywright_protocol::Exit;
 use keywright_secret::Secret;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::CommandError;
 use crate::output::Output;
@@ -20,7 +22,12 @@ pub(crate) fn secret(what: &str) -> Result<Secret, CommandError> {
 
 /// Whether somebody sits there who can be asked.
 pub(crate) fn is_terminal() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Whether standard input is typed, and so would be seen.
+pub(crate) fn is_typed() -> bool {
+    stdin().is_terminal()
 }
 
 /// Asks; anything but a yes is a no.
@@ -29,13 +36,59 @@ pub(crate) fn confirm(output: Output, question: &str) -> Result<bool, CommandErr
     Ok(matches!(line()?.trim(), "y" | "Y" | "yes"))
 }
 
+/// A line that is typed, without showing it. A signal that ends the command shows again what is typed next.
+pub(crate) async fn hidden() -> Result<Secret, CommandError> {
+    let failed = |error: std::io::Error| unreadable(&error);
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt()).map_err(failed)?, signal(SignalKind::terminate()).map_err(failed)?);
+    let _unseen = Unseen::begin().map_err(|error| unreadable(&error.into()))?;
+    let typed = tokio::task::spawn_blocking(line);
+    tokio::select! {
+        typed = typed => typed.map_err(|error| unreadable(&error.into()))?.map(Secret::new),
+        _ = interrupt.recv() => Err(interrupted()),
+        _ = terminate.recv() => Err(interrupted()),
+    }
+}
+
+/// The terminal shows nothing of what is typed, until this is dropped.
+struct Unseen {
+    before: Termios,
+    terminal: Stdin,
+}
+
+impl Unseen {
+    fn begin() -> rustix::io::Result<Self> {
+        let terminal = stdin();
+        let before = tcgetattr(&terminal)?;
+        let mut unseen = before.clone();
+        unseen.local_modes.remove(LocalModes::ECHO);
+        // The line break is shown, so that what is said next has a line of its own.
+        unseen.local_modes.insert(LocalModes::ECHONL);
+        tcsetattr(&terminal, OptionalActions::Flush, &unseen)?;
+        Ok(Self { before, terminal })
+    }
+}
+
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        // Where the terminal is gone nothing can be shown either.
+        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+    }
+}
+
 fn line() -> Result<String, CommandError> {
     let mut line = String::new();
-    let read = std::io::stdin().lock().take(LONGEST_LINE).read_line(&mut line);
-    read.map_err(|error| {
-        CommandError::new(Exit::User, "INPUT", "standard input cannot be read").because(&error)
-    })?;
+    let read = stdin().lock().take(LONGEST_LINE).read_line(&mut line);
+    read.map_err(|error| unreadable(&error))?;
     Ok(line)
+}
+
+fn unreadable(error: &std::io::Error) -> CommandError {
+    CommandError::new(Exit::User, "INPUT", "standard input cannot be read").because(error)
+}
+
+fn interrupted() -> CommandError {
+    CommandError::new(Exit::User, "INTERRUPTED", "interrupted; nothing was stored")
 }
 
 /// Far longer than anything that is read.

@@ -5,14 +5,17 @@
 
 mod arguments;
 mod calls;
+mod caution;
 mod commands;
 mod context;
 mod error;
 mod input;
+mod keeping;
 mod local;
 mod output;
 mod reference;
 mod runtime;
+mod saved;
 mod since;
 mod spinner;
 mod table;

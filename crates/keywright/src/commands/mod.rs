@@ -3,9 +3,11 @@
 pub(crate) mod admin;
 pub(crate) mod completions;
 mod doctor;
+pub(crate) mod login;
 pub(crate) mod man;
 mod models;
 mod overview;
+pub(crate) mod profiles;
 pub(crate) mod run;
 pub(crate) mod serve;
 mod status;
@@ -20,7 +22,7 @@ use crate::arguments::{Arguments, Command};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::Output;
-use crate::runtime::block_on;
+use crate::runtime::{block_on, block_on_and_leave};
 
 /// Runs what was typed; the code to exit with.
 pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8, CommandError> {
@@ -41,6 +43,9 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8, CommandErr
     match command {
         None => block_on(overview::overview(&context()?)),
         Some(Command::Run(args)) => return block_on(run::run(&context()?, args)),
+        // Whatever was not typed to its end is left.
+        Some(Command::Login(args)) => block_on_and_leave(login::login(&context()?, args)),
+        Some(Command::Profiles(command)) => profiles::run(global, command, output),
         Some(Command::Status) => block_on(status::status(&context()?)),
         Some(Command::Whoami) => block_on(whoami::whoami(&context()?)),
         Some(Command::Tokens(command)) => block_on(tokens::run(&context()?, command)),

@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::error::CommandError;
 use crate::local::{Found, Serverless, describe};
 use crate::spinner::Spinner;
+use crate::table::printable;
 
 /// Looks and prints.
 pub(crate) async fn status(context: &Context) -> Result<(), CommandError> {
@@ -22,6 +23,10 @@ pub(crate) async fn status(context: &Context) -> Result<(), CommandError> {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Status {
     profile: String,
+    profile_source: &'static str,
+    /// The organization that is acted in, as the server says, or else as it was when the key was stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization: Option<OrganizationStatus>,
     server: ServerStatus,
     /// What `run` does in place of a server, where none is in use.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,6 +40,15 @@ pub(crate) struct Status {
     /// Whose it is, if the server takes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<WhoAmI>,
+    #[serde(skip)]
+    profile_place: &'static str,
+}
+
+#[derive(Serialize)]
+struct OrganizationStatus {
+    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -125,6 +139,9 @@ impl Status {
         Self {
             local_mode,
             profile: context.profile.to_string(),
+            profile_source: context.profile_source.as_str(),
+            profile_place: context.profile_source.describe(),
+            organization: OrganizationStatus::of(context, account.as_ref()),
             server: ServerStatus {
                 url: context.server.url.to_string(),
                 source: context.server.source.as_str(),
@@ -173,7 +190,11 @@ impl Status {
         if let Some(local) = &self.local_mode {
             lines.extend(local.describe());
         }
-        lines.push(format!("profile     {}", self.profile));
+        lines.push(format!("profile     {} (from {})", self.profile, self.profile_place));
+        if let Some(organization) = &self.organization {
+            let name = organization.name.as_deref().map(printable).unwrap_or_default();
+            lines.push(format!("            in {} {name}", organization.id).trim_end().to_owned());
+        }
         match &self.credential {
             Some(credential) => {
                 lines.push(format!("credential  {}… (from {})", credential.hint, credential.place));
@@ -199,6 +220,17 @@ impl Status {
             }
         }
         lines.join("\n")
+    }
+}
+
+impl OrganizationStatus {
+    fn of(context: &Context, account: Option<&WhoAmI>) -> Option<Self> {
+        if let Some(who) = account {
+            let name = Some(who.organization_name.clone());
+            return Some(Self { id: who.account.organization_id.to_string(), name });
+        }
+        let profile = context.settings.profiles.get(context.profile.as_str())?;
+        Some(Self { id: profile.organization_id.clone()?, name: profile.organization_name.clone() })
     }
 }
 

@@ -1,18 +1,40 @@
 //! `keywright whoami`: whose credential this is, as the server sees it.
 
+use keywright_credentials::Source;
 use keywright_protocol::wire::WhoAmI;
+use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::keeping;
 use crate::table::printable;
 
 /// Asks the server.
 pub(crate) async fn whoami(context: &Context) -> Result<(), CommandError> {
     let who = context.call("asking the server", async |client| client.whoami().await).await?;
-    context.output.data(&who, || describe(&who))
+    keeping::caller(context, &who);
+    let source = context.credential()?.map(|used| used.source);
+    let seen = Seen {
+        profile: context.profile.as_str(),
+        profile_source: context.profile_source.as_str(),
+        credential_source: source.map(Source::as_str),
+        who: &who,
+    };
+    context.output.data(&seen, || describe(context, source, &who))
 }
 
-fn describe(who: &WhoAmI) -> String {
+/// The server's answer, and by which profile and credential it was asked.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Seen<'a> {
+    profile: &'a str,
+    profile_source: &'static str,
+    credential_source: Option<&'static str>,
+    #[serde(flatten)]
+    who: &'a WhoAmI,
+}
+
+fn describe(context: &Context, source: Option<Source>, who: &WhoAmI) -> String {
     let kind = match (who.temporary, who.administrator) {
         (true, true) => " (temporary, administrator)",
         (true, false) => " (temporary)",
@@ -20,11 +42,13 @@ fn describe(who: &WhoAmI) -> String {
         (false, false) => "",
     };
     let scopes: Vec<&str> = who.scopes.iter().map(|scope| scope.as_str()).collect();
+    let place = source.map(|source| format!(", from {}", source.describe())).unwrap_or_default();
     let ends = who.expires_at.map_or_else(|| "never".to_owned(), |end| end.to_string());
     [
         format!("user          {}{kind}", who.account.user_id),
         format!("organization  {} {}", who.account.organization_id, printable(&who.organization_name)),
-        format!("token         {} ({})", who.token_id, printable(&who.token_kind)),
+        format!("profile       {} (from {})", context.profile, context.profile_source.describe()),
+        format!("token         {} ({}{place})", who.token_id, printable(&who.token_kind)),
         format!("scopes        {}", scopes.join(" ")),
         format!("ends          {ends}"),
     ]

@@ -1,11 +1,12 @@
 //! Which profile and server count, and from where.
 
 use keywright_client::PlainText;
-use keywright_credentials::{ChosenServer, Credentials, ProfileName, ServerSource, Settings, choose_server};
+use keywright_credentials::{
+    ChosenServer, Credentials, ProfileName, ServerSource, Settings, choose_profile, choose_server,
+};
 
 use super::Scene;
 use super::finding::Finding;
-use crate::context::choose_profile;
 use crate::error::CommandError;
 
 /// What counts.
@@ -20,13 +21,15 @@ pub(super) fn look(scene: &Scene, settings: Option<&Settings>, credentials: &Cre
     let without = Settings::default();
     let settings = settings.unwrap_or(&without);
     let global = &scene.global;
-    let profile = match choose_profile(global.profile.clone(), &scene.environment, settings) {
-        Ok(profile) => profile,
+    let chosen = match choose_profile(global.profile.as_ref(), &scene.environment, settings) {
+        Ok(chosen) => chosen,
         Err(error) => {
             let mend = "Correct the name, or leave it out.";
-            return Choice { server: None, findings: vec![Finding::failed("profile", &error, mend)] };
+            let failed = Finding::failed("profile", &CommandError::from(error), mend);
+            return Choice { server: None, findings: vec![failed] };
         }
     };
+    let (profile, place) = (chosen.name, chosen.source.describe());
     let plain_text = if global.insecure { PlainText::Anywhere } else { PlainText::LoopbackOnly };
     let chosen = choose_server(global.server.as_deref(), &scene.environment, settings, &profile, plain_text);
     let server = match chosen {
@@ -43,7 +46,7 @@ pub(super) fn look(scene: &Scene, settings: Option<&Settings>, credentials: &Cre
         return Choice { server: None, findings: vec![Finding::problem("profile", message, mend)] };
     }
     let findings = vec![
-        Finding::ok("profile", profile.to_string()),
+        Finding::ok("profile", format!("{profile} (from {place})")),
         Finding::ok("server", format!("{} (from {})", server.url, server.source.describe())),
     ];
     Choice { server: Some((profile, server)), findings }

@@ -7,6 +7,7 @@ use keywright_secret::random_hex;
 
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::keeping;
 use crate::table::printable;
 
 /// What the key shall be.
@@ -31,6 +32,7 @@ pub(crate) async fn create(context: &Context, args: CreateArgs) -> Result<(), Co
         scopes: (!args.scopes.is_empty()).then_some(args.scopes),
         expires_in_days: None,
         lifetime_seconds: args.lifetime.map(|lifetime| lifetime.seconds().into()),
+        user_id: None,
     };
     let created = context.call("making the key", async |client| client.create_key(&request).await).await?;
     let until = created.key.expires_at.map_or_else(|| "does not end".to_owned(), |end| format!("ends {end}"));
@@ -41,5 +43,7 @@ pub(crate) async fn create(context: &Context, args: CreateArgs) -> Result<(), Co
     );
     let shown = ApiKey { raw: Some(created.raw.expose().to_owned()), ..created.key };
     context.output.say(&words);
-    context.output.data(&shown, || created.raw.expose().to_owned())
+    context.output.data(&shown, || created.raw.expose().to_owned())?;
+    keeping::minted(context, shown.key_id);
+    Ok(())
 }

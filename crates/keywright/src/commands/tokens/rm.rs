@@ -9,6 +9,7 @@ use super::find;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::input;
+use crate::keeping;
 use crate::table::printable;
 
 /// Which keys.
@@ -32,6 +33,7 @@ pub(crate) async fn rm(context: &Context, args: RmArgs) -> Result<(), CommandErr
     } else {
         find::ids(context, &args.keys).await?
     };
+    keeping::identify(context).await?;
     let mut deleted: Vec<DeletedKey> = Vec::new();
     for id in &ids {
         let deleting = context.call("deleting", async |client: &Client| client.delete_key(*id).await).await;
@@ -40,6 +42,11 @@ pub(crate) async fn rm(context: &Context, args: RmArgs) -> Result<(), CommandErr
                 context.output.warn(&format!("{} of {} keys were deleted.", deleted.len(), ids.len()));
             }
         })?);
+        let forgotten = keeping::deleted(context, *id);
+        if !forgotten.is_empty() {
+            let names = keeping::names(&forgotten);
+            context.output.say(&format!("The key {id} was stored in {names}; it is forgotten there."));
+        }
     }
     context.output.data(&deleted, || match deleted.as_slice() {
         [] => "There is no key to delete.".to_owned(),

@@ -7,6 +7,7 @@ use keywright_protocol::wire::{ApiKey, RotateKey, RotatedKey};
 use super::find;
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::keeping;
 use crate::table::printable;
 
 /// Which key, and how.
@@ -23,11 +24,14 @@ pub(crate) struct RotateArgs {
 /// Puts a new key in the place of one and prints it.
 pub(crate) async fn rotate(context: &Context, args: RotateArgs) -> Result<(), CommandError> {
     let id = find::id(context, &args.key).await?;
+    keeping::identify(context).await?;
     let overlap = args.overlap.unwrap_or_default();
     let request = RotateKey { overlap_seconds: Some(overlap.seconds().into()) };
     let rotated =
         context.call("rotating the key", async |client| client.rotate_key(id, &request).await).await?;
     let (key, replaced) = (rotated.new.key, rotated.replaced);
+    // First of all: without it this terminal may have locked itself out.
+    let stored = keeping::rotated(context, id, &rotated.new.raw, &key);
     let old = if overlap == Overlap::default() {
         format!("{} works no more", replaced.key_id)
     } else {
@@ -38,6 +42,10 @@ pub(crate) async fn rotate(context: &Context, args: RotateArgs) -> Result<(), Co
         printable(&key.name),
         key.key_id
     ));
+    if !stored.is_empty() {
+        let names = keeping::names(&stored);
+        context.output.say(&format!("It is stored in {names} as well, in the place of the old one."));
+    }
     let raw = rotated.new.raw;
     let shown = RotatedKey { api_key: ApiKey { raw: Some(raw.expose().to_owned()), ..key }, replaced };
     context.output.data(&shown, || raw.expose().to_owned())

@@ -7,6 +7,7 @@ use keywright_protocol::wire::UpdateKey;
 use super::{find, view};
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::keeping;
 
 /// Which key, and what of it.
 #[derive(Debug, Args)]
@@ -45,5 +46,6 @@ pub(crate) async fn update(context: &Context, args: UpdateArgs) -> Result<(), Co
     };
     let changed =
         context.call("changing the key", async |client| client.update_key(id, &request).await).await?;
+    keeping::updated(context, &changed);
     context.output.data(&changed, || view::describe(&changed))
 }

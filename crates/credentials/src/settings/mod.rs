@@ -1,9 +1,19 @@
-//! `config.toml`: settings, no secrets. People edit it, so it is read and never set aside.
+//! `config.toml`: settings, no secrets. People edit it, so it is never set aside: what cannot be
+//! understood is an error, and stays as it is.
+
+mod file;
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use keywright_client::{PlainText, ServerUrl};
 use serde::Deserialize;
+
+pub use file::{HeldSettings, SettingsFile};
+
+use crate::DEFAULT_SERVER;
+use crate::store::FileError;
 
 /// What `config.toml` says. Fields that this version does not know are left to later ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -21,8 +31,21 @@ pub struct Settings {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct ProfileSettings {
-    /// The address of its server.
+    /// The address of its server; the default one, which must prove itself, when there is none.
     pub server: Option<String>,
+    /// The organization that its key acts in.
+    pub organization_id: Option<String>,
+    /// That organization's name when the key was stored.
+    pub organization_name: Option<String>,
+}
+
+impl ProfileSettings {
+    /// Whether `server` is this profile's.
+    pub fn is_for(&self, server: &ServerUrl) -> bool {
+        let address = self.server.as_deref().unwrap_or(DEFAULT_SERVER);
+        // Whether it may be spoken to in the clear is asked where it is spoken to.
+        ServerUrl::parse(address, PlainText::Anywhere).is_ok_and(|own| own == *server)
+    }
 }
 
 impl Settings {
@@ -36,7 +59,11 @@ impl Settings {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(source) => return Err(SettingsError::Unreadable { path: path.into(), source }),
         };
-        toml::from_str(&text)
+        Self::parse(&text, path)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, SettingsError> {
+        toml::from_str(text)
             .map_err(|source| SettingsError::Malformed { path: path.into(), source: Box::new(source) })
     }
 }
@@ -53,15 +80,18 @@ pub enum SettingsError {
         #[source]
         source: std::io::Error,
     },
-    /// The file is no TOML, or a value has the wrong type.
+    /// The file is no TOML, or a value has the wrong type. It is as it was.
     #[error("{} is not valid", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
         /// Where and why.
         #[source]
-        source: Box<toml::de::Error>,
+        source: Box<dyn Error + Send + Sync>,
     },
+    /// It could not be locked or changed.
+    #[error(transparent)]
+    File(#[from] FileError),
 }
 
 #[cfg(test)]

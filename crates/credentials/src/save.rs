@@ -1,0 +1,196 @@
+//! Storing a key under a profile: one for each server and organization.
+
+use std::path::PathBuf;
+
+use keywright_client::ServerUrl;
+use keywright_protocol::Clock;
+
+use crate::store::FileError;
+use crate::{
+    ChosenServer, CredentialFile, Credentials, DEFAULT_SERVER, NewStoredKey, ProfileName, ProfileSettings,
+    ServerSource, Settings, SettingsError, SettingsFile,
+};
+
+/// Where a key was stored.
+#[derive(Debug)]
+pub struct SavedProfile {
+    /// The profile, which is the active one now.
+    pub name: ProfileName,
+    /// Whether it was made for this key.
+    pub is_new: bool,
+    /// What may be shown of another key that stood there. It is still good at the server.
+    pub replaced_hint: Option<String>,
+    /// Where a damaged file was moved. Tell the user.
+    pub set_aside: Option<PathBuf>,
+}
+
+/// Stores `key` and makes its profile the active one: the profile `name` if one is given, else the one that
+/// is there for this server and organization, else a new one that is named as the organization is.
+///
+/// The key is written first, the settings after it. What is left when the process dies in between is found
+/// again by the next call for the same key or organization.
+///
+/// # Errors
+/// [`SaveKeyError`]; nothing is stored, unless it is [`SaveKeyError::SettingsUnwritten`].
+pub fn save_key(
+    settings_file: &SettingsFile,
+    credential_file: &CredentialFile,
+    clock: &dyn Clock,
+    server: &ChosenServer,
+    key: NewStoredKey,
+    name: Option<&ProfileName>,
+) -> Result<SavedProfile, SaveKeyError> {
+    let mut settings = settings_file.hold()?;
+    let mut held = credential_file.hold(clock)?;
+    let known = Known { settings: settings.settings(), credentials: &held.credentials, server: &server.url };
+    let name = match name {
+        Some(name) => known.named(name, &key)?,
+        None => known.of(&key).unwrap_or_else(|| known.free(&key)),
+    };
+    let is_new = !settings.settings().profiles.contains_key(name.as_str()) && !held.credentials.knows(&name);
+    let profile = ProfileSettings {
+        server: address(settings.settings().profiles.get(name.as_str()), server),
+        organization_id: key.metadata.organization_id.map(|id| id.to_string()),
+        organization_name: key.metadata.organization_name.clone(),
+    };
+
+    let entry = held.credentials.entry_mut(&name, &server.url);
+    let replaced = entry.api_key.take().filter(|old| old.raw != key.raw);
+    entry.api_key = Some(key.into());
+    entry.signed_out = false;
+    held.save()?;
+
+    settings.set_profile(&name, profile);
+    settings.set_active(&name);
+    if let Err(source) = settings.save() {
+        return Err(SaveKeyError::SettingsUnwritten { profile: name, source });
+    }
+    let replaced_hint = replaced.map(|old| old.hint());
+    Ok(SavedProfile { name, is_new, replaced_hint, set_aside: held.set_aside.take() })
+}
+
+/// What the settings say of the server. One that nobody named must prove itself each time, so it is not
+/// written down as if somebody had.
+fn address(before: Option<&ProfileSettings>, server: &ChosenServer) -> Option<String> {
+    match server.source {
+        ServerSource::Default => before.and_then(|profile| profile.server.clone()),
+        _ => Some(server.url.to_string()),
+    }
+}
+
+/// The profiles that there are, as a key for `server` meets them.
+struct Known<'a> {
+    settings: &'a Settings,
+    credentials: &'a Credentials,
+    server: &'a ServerUrl,
+}
+
+impl Known<'_> {
+    /// The profile that was asked for, if it is not another one's.
+    fn named(&self, name: &ProfileName, key: &NewStoredKey) -> Result<ProfileName, SaveKeyError> {
+        match self.owner(name, key) {
+            None => Ok(name.clone()),
+            Some(owner) => Err(SaveKeyError::Taken { profile: name.clone(), owner }),
+        }
+    }
+
+    /// Which other server or organization the profile is for.
+    fn owner(&self, name: &ProfileName, key: &NewStoredKey) -> Option<String> {
+        let set = self.settings.profiles.get(name.as_str());
+        if let Some(set) = set.filter(|set| !set.is_for(self.server))
+            && (set.server.is_some() || set.organization_id.is_some())
+        {
+            return Some(set.server.clone().unwrap_or_else(|| DEFAULT_SERVER.to_owned()));
+        }
+        let here = self.credentials.entry(name, self.server);
+        if set.is_none() && here.is_none() {
+            let mut stored = self.credentials.entries(name).filter(|(_, entry)| entry.api_key.is_some());
+            if let Some((origin, _)) = stored.next() {
+                return Some(origin.to_owned());
+            }
+        }
+        let (id, shown) = self.organization(name)?;
+        let same = key.metadata.organization_id.is_none_or(|new| new.to_string() == id);
+        (!same).then_some(shown)
+    }
+
+    /// The profile that is there for this key, the active one first.
+    fn of(&self, key: &NewStoredKey) -> Option<ProfileName> {
+        let active = self.settings.active_profile.iter().filter_map(|name| name.parse().ok());
+        let set = self.settings.profiles.keys().filter_map(|name| name.parse().ok());
+        active.chain(set).chain(self.credentials.profiles()).find(|name| self.is_of(name, key))
+    }
+
+    fn is_of(&self, name: &ProfileName, key: &NewStoredKey) -> bool {
+        let stored = self.credentials.entry(name, self.server);
+        let here = match self.settings.profiles.get(name.as_str()) {
+            Some(set) => set.is_for(self.server),
+            None => stored.is_some(),
+        };
+        let same_key =
+            stored.and_then(|entry| entry.api_key.as_ref()).is_some_and(|stored| stored.raw == key.raw);
+        let organization = || {
+            let new = key.metadata.organization_id?.to_string();
+            Some(self.organization(name)?.0 == new)
+        };
+        here && (same_key || organization().unwrap_or_default())
+    }
+
+    /// The organization of a profile: its id, and what to call it.
+    fn organization(&self, name: &ProfileName) -> Option<(String, String)> {
+        let set = self.settings.profiles.get(name.as_str());
+        if let Some(id) = set.and_then(|set| set.organization_id.clone()) {
+            let shown = set.and_then(|set| set.organization_name.clone()).unwrap_or_else(|| id.clone());
+            return Some((id, shown));
+        }
+        let stored = &self.credentials.entry(name, self.server)?.api_key.as_ref()?.metadata;
+        let id = stored.organization_id?.to_string();
+        let shown = stored.organization_name.clone().unwrap_or_else(|| id.clone());
+        Some((id, shown))
+    }
+
+    /// A name that no profile has.
+    fn free(&self, key: &NewStoredKey) -> ProfileName {
+        let wanted = key.metadata.organization_name.as_deref().unwrap_or(self.server.host());
+        (1..)
+            .map(|number| ProfileName::slug(wanted, number))
+            .find(|name| self.is_free(name))
+            .unwrap_or_default()
+    }
+
+    fn is_free(&self, name: &ProfileName) -> bool {
+        // The default one is there without being written anywhere.
+        *name != ProfileName::default()
+            && !self.settings.profiles.contains_key(name.as_str())
+            && !self.credentials.knows(name)
+    }
+}
+
+/// The key is not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum SaveKeyError {
+    /// The name that was asked for is that of a profile for another server or organization.
+    #[error("the profile `{profile}` is for {owner}")]
+    Taken {
+        /// The profile.
+        profile: ProfileName,
+        /// The server or organization that it is for.
+        owner: String,
+    },
+    /// The settings cannot be read or locked. Nothing is stored.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The credentials cannot be read or written. Nothing is stored.
+    #[error(transparent)]
+    Credentials(#[from] FileError),
+    /// The key is stored, but the settings could not be written: a full disk between the two, for instance.
+    /// Storing the same key again mends it.
+    #[error("the key is stored under the profile `{profile}`, but the settings do not name that profile")]
+    SettingsUnwritten {
+        /// The profile.
+        profile: ProfileName,
+        /// Why.
+        #[source]
+        source: SettingsError,
+    },
+}

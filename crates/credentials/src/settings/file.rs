@@ -1,0 +1,150 @@
+//! Changing `config.toml` as a careful person would: one line at a time, with the comments, the order and
+//! the fields of later versions left as they are.
+
+use std::path::Path;
+use std::time::Duration;
+
+use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
+
+use super::{ProfileSettings, Settings, SettingsError};
+use crate::ProfileName;
+use crate::store::{LockedFile, SafeFile};
+
+/// The file.
+#[derive(Clone, Debug)]
+pub struct SettingsFile(SafeFile);
+
+/// The file under its lock: read again, and nobody else of ours changes it until this is dropped.
+///
+/// Whoever holds the credentials as well takes this lock first.
+#[derive(Debug)]
+pub struct HeldSettings {
+    file: LockedFile,
+    document: DocumentMut,
+    settings: Settings,
+}
+
+impl SettingsFile {
+    /// The file at `path`, which need not be there.
+    pub fn new(path: impl Into<std::path::PathBuf>) -> Self {
+        Self(SafeFile::new(path))
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Reads it; takes no lock.
+    ///
+    /// # Errors
+    /// [`SettingsError`]
+    pub fn read(&self) -> Result<Settings, SettingsError> {
+        Settings::read(self.path())
+    }
+
+    /// Waits for the lock and reads.
+    ///
+    /// # Errors
+    /// [`SettingsError`]; a file that cannot be understood stays as it is.
+    pub fn hold(&self) -> Result<HeldSettings, SettingsError> {
+        let file = self.0.lock(PATIENCE)?;
+        let path = self.path();
+        let malformed = |source| SettingsError::Malformed { path: path.into(), source };
+        let content = file.read()?.unwrap_or_default();
+        let text = std::str::from_utf8(&content).map_err(|error| malformed(error.into()))?;
+        let settings = Settings::parse(text, path)?;
+        let document = text.parse().map_err(|error: toml_edit::TomlError| malformed(error.into()))?;
+        Ok(HeldSettings { file, document, settings })
+    }
+
+    /// Changes it under its lock.
+    ///
+    /// # Errors
+    /// [`SettingsError`]; the file is as it was.
+    pub fn change<T>(&self, change: impl FnOnce(&mut HeldSettings) -> T) -> Result<T, SettingsError> {
+        let mut held = self.hold()?;
+        let outcome = change(&mut held);
+        held.save()?;
+        Ok(outcome)
+    }
+}
+
+impl HeldSettings {
+    /// The settings as they are now.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Makes `profile` the one that counts when none is named.
+    pub fn set_active(&mut self, profile: &ProfileName) {
+        put(self.document.as_table_mut(), "active_profile", Some(profile.as_str()));
+        self.settings.active_profile = Some(profile.to_string());
+    }
+
+    /// Writes what is set for `profile`; fields of it that this version does not know stay.
+    pub fn set_profile(&mut self, profile: &ProfileName, set: ProfileSettings) {
+        let root = self.document.as_table_mut();
+        if let Some(table) = child(root, "profiles", true).and_then(|all| child(all, profile.as_str(), false))
+        {
+            put(table, "server", set.server.as_deref());
+            put(table, "organization_id", set.organization_id.as_deref());
+            put(table, "organization_name", set.organization_name.as_deref());
+        }
+        self.settings.profiles.insert(profile.to_string(), set);
+    }
+
+    /// Takes out `profile`, and the word that it is the active one.
+    pub fn remove_profile(&mut self, profile: &ProfileName) {
+        let root = self.document.as_table_mut();
+        if let Some(profiles) = root.get_mut("profiles").and_then(Item::as_table_like_mut) {
+            profiles.remove(profile.as_str());
+        }
+        self.settings.profiles.remove(profile.as_str());
+        if self.settings.active_profile.as_deref() == Some(profile.as_str()) {
+            put(self.document.as_table_mut(), "active_profile", None);
+            self.settings.active_profile = None;
+        }
+    }
+
+    /// Writes the settings as they are now.
+    ///
+    /// # Errors
+    /// [`SettingsError`]; the file is as it was.
+    pub fn save(&self) -> Result<(), SettingsError> {
+        Ok(self.file.replace(self.document.to_string().as_bytes())?)
+    }
+}
+
+/// The table `name`, made if it is not there; `None` when a value has that name.
+fn child<'t>(parent: &'t mut dyn TableLike, name: &str, implicit: bool) -> Option<&'t mut dyn TableLike> {
+    if parent.get(name).is_none() {
+        let mut made = Table::new();
+        made.set_implicit(implicit);
+        parent.insert(name, Item::Table(made));
+    }
+    parent.get_mut(name)?.as_table_like_mut()
+}
+
+/// Sets a text, or takes it out. One that is there is changed where it stands, with the comments around it.
+fn put(table: &mut dyn TableLike, name: &str, text: Option<&str>) {
+    let Some(text) = text else {
+        table.remove(name);
+        return;
+    };
+    let mut value = Value::from(text);
+    match table.get_mut(name) {
+        Some(item) => {
+            if let Some(old) = item.as_value() {
+                *value.decor_mut() = old.decor().clone();
+            }
+            *item = Item::Value(value);
+        }
+        None => {
+            table.insert(name, Item::Value(value));
+        }
+    }
+}
+
+/// Nobody holds this lock over a call to a server.
+const PATIENCE: Duration = Duration::from_secs(30);

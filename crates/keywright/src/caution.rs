@@ -1,0 +1,96 @@
+//! What is said aloud about the credential that counts before it is used.
+
+use keywright_credentials::{ProfileSource, Resolved, Source, StoredKey};
+use keywright_protocol::Timestamp;
+
+use crate::context::Context;
+
+/// Warns where the credential is not that of the profile which was asked for, or will not be good for long.
+/// `key` is the one stored in the profile.
+pub(crate) fn credential(context: &Context, used: &Resolved, key: Option<&StoredKey>) {
+    if let Some(words) = not_the_profiles(context, used) {
+        context.output.warn(&words);
+    }
+    if let Some(key) = key.filter(|_| used.source == Source::StoredKey)
+        && let Some(words) = ending(context, key)
+    {
+        context.output.warn(&words);
+    }
+}
+
+fn not_the_profiles(context: &Context, used: &Resolved) -> Option<String> {
+    let asked = matches!(context.profile_source, ProfileSource::Flag | ProfileSource::Environment);
+    let named = matches!(used.source, Source::Flag | Source::Environment);
+    // One of a higher rank may be shadowed as well; it is not the profile's.
+    let stored = used
+        .shadowed
+        .iter()
+        .find(|shadowed| !matches!(shadowed.source, Source::Flag | Source::Environment))
+        .filter(|_| asked && named)?;
+    let (place, profile) = (used.source.describe(), &context.profile);
+    let mend = match used.source {
+        Source::Environment => "Unset it to use the profile.",
+        _ => "Leave it out to use the profile.",
+    };
+    Some(format!(
+        "{place} ({}…) is used, and not {} ({}…) of the profile {profile} that {} names. {mend}",
+        used.hint,
+        stored.source.describe(),
+        stored.hint,
+        context.profile_source.describe(),
+    ))
+}
+
+fn ending(context: &Context, key: &StoredKey) -> Option<String> {
+    let end = key.metadata.expires_at?;
+    let left = end.millis_since(context.now()) / 1000;
+    if left >= SOON_SECONDS {
+        return None;
+    }
+    let begun = format!("the stored key {}… of the profile {}", key.hint(), context.profile);
+    if left <= 0 {
+        return Some(format!("{begun} has expired, {end}. {SIGN_IN}"));
+    }
+    let mend = match key.metadata.key_id.filter(|_| key.metadata.manages_keys()) {
+        Some(id) => format!("Put a new one in its place: `keywright tokens rotate {id}`."),
+        None => SIGN_IN.to_owned(),
+    };
+    Some(format!("{begun} ends {}, {end}. {mend}", in_words(left)))
+}
+
+/// How long that is, in the largest unit that fits.
+fn in_words(seconds: i64) -> String {
+    let (count, unit) = match seconds {
+        172_800.. => (seconds / 86_400, "days"),
+        7_200.. => (seconds / 3_600, "hours"),
+        120.. => (seconds / 60, "minutes"),
+        _ => return "within two minutes".to_owned(),
+    };
+    format!("in {count} {unit}")
+}
+
+/// For `profiles list`: whether an end is near enough to be warned of.
+pub(crate) fn is_soon(end: Timestamp, now: Timestamp) -> bool {
+    end.millis_since(now) / 1000 < SOON_SECONDS
+}
+
+const SOON_SECONDS: i64 = 7 * 86_400;
+const SIGN_IN: &str = "Sign in again with `keywright auth login-request --email EMAIL`, or store another key \
+                       with `keywright login --api-key-file FILE`.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_told_in_a_unit_that_says_something() {
+        for (seconds, words) in [
+            (6 * 86_400, "in 6 days"),
+            (47 * 3_600, "in 47 hours"),
+            (7_199, "in 119 minutes"),
+            (60, "within two minutes"),
+        ] {
+            assert_eq!(in_words(seconds), words);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! `keywright login`: stores an API key that was made elsewhere, under a profile of its own.
+//!
+//! What is no key is refused before anything is asked or stored. If the server can be reached it must take
+//! the key; if it cannot, the key is stored as it is.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+
+use clap::Args;
+use keywright_client::{Client, ClientError};
+use keywright_credentials::login::{BadApiKey, check_api_key, read_api_key};
+use keywright_credentials::{KeyMetadata, NewStoredKey, ProfileName, SavedProfile};
+use keywright_protocol::wire::WhoAmI;
+use keywright_protocol::{ErrorCode, Exit, Scope};
+use keywright_secret::Secret;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::error::{CommandError, a_providers_key};
+use crate::input;
+use crate::saved;
+use crate::spinner::Spinner;
+use crate::table::printable;
+
+/// Which key, and where to keep it.
+#[derive(Debug, Args)]
+pub(crate) struct LoginArgs {
+    /// The file that holds the API key, and nothing else; `-` reads it from standard input
+    #[arg(long, value_name = "FILE")]
+    api_key_file: Option<PathBuf>,
+    /// The name of the profile; made from the organization's when left out
+    #[arg(long, value_name = "PROFILE")]
+    name: Option<ProfileName>,
+}
+
+/// Checks the key, stores it and makes its profile the active one.
+pub(crate) async fn login(context: &Context, args: LoginArgs) -> Result<(), CommandError> {
+    let raw = bring(context, args.api_key_file).await?;
+    let prefix = check_api_key(&raw).map_err(|error| refused("the key", error))?.hint();
+    let known = match verify(context, &raw).await? {
+        Some(known) => known,
+        None => {
+            context.output.warn(&format!(
+                "{} cannot be reached, so the key is stored as it is and may not be good. `keywright whoami` \
+                 asks once the server can be reached.",
+                context.server.url
+            ));
+            Known::default()
+        }
+    };
+    let metadata = KeyMetadata { key_prefix: Some(prefix), ..known.metadata };
+    let key = NewStoredKey { raw, metadata: metadata.clone() };
+    let saved = saved::store(context, &context.server, key, args.name.as_ref())?;
+    let stored = Stored::new(context, saved, known.verified, metadata);
+    context.output.data(&stored, || stored.describe())
+}
+
+/// What the server says of the key.
+#[derive(Default)]
+struct Known {
+    verified: bool,
+    metadata: KeyMetadata,
+}
+
+async fn bring(context: &Context, file: Option<PathBuf>) -> Result<Secret, CommandError> {
+    match (context.flagged_key(), file) {
+        (Some(_), Some(_)) => {
+            Err(CommandError::usage("`--api-key` and `--api-key-file` name two keys, and one can be stored"))
+        }
+        (Some(key), None) => {
+            check_api_key(key).map_err(|error| refused("--api-key", error))?;
+            Ok(key.clone())
+        }
+        (None, Some(path)) if path.as_os_str() == "-" => {
+            let key = if input::is_typed() {
+                context.output.say("Paste the API key and press Enter; it is not shown.");
+                read_api_key(input::hidden().await?.expose().as_bytes())
+            } else {
+                read_api_key(io::stdin().lock())
+            };
+            key.map_err(|error| refused("standard input", error))
+        }
+        (None, Some(path)) => {
+            let key = File::open(&path).map_err(BadApiKey::Unreadable).and_then(read_api_key);
+            key.map_err(|error| refused(&path.display().to_string(), error))
+        }
+        (None, None) => Err(CommandError::usage("there is nothing to sign in with")
+            .hint(
+                "With a key that you have: `keywright login --api-key-file FILE`, or `-` for standard input.",
+            )
+            .hint("With a mailbox: `keywright auth login-request --email EMAIL`.")
+            .hint("Without an account: `keywright auth signup-request --email EMAIL`.")
+            .hint("Signing in with a browser comes with a later version.")),
+    }
+}
+
+/// Asks the server whether it takes the key; `None` when it cannot be reached. The one on the default
+/// address must prove first whose it is: else nobody has said which server the key is for.
+async fn verify(context: &Context, key: &Secret) -> Result<Option<Known>, CommandError> {
+    let _spinner = Spinner::start("asking the server");
+    let client = context.connect().await?.with_token(key.clone());
+    let who = match client.whoami().await {
+        Ok(who) => who,
+        Err(ClientError::Unreachable { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Some(Known { verified: true, metadata: metadata(&client, &who).await }))
+}
+
+/// Name and age are told to keys that manage keys alone; they are good to have, and no more.
+async fn metadata(client: &Client, who: &WhoAmI) -> KeyMetadata {
+    let told = KeyMetadata::of_caller(who);
+    if !who.scopes.contains(Scope::ApiKeysManage) {
+        return told;
+    }
+    match client.key(who.token_id).await {
+        Ok(key) => told.with(KeyMetadata::of(&key)),
+        Err(_) => told,
+    }
+}
+
+/// What was stored, and where.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Stored {
+    profile_name: String,
+    is_new: bool,
+    server: String,
+    verified: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    organization_name: Option<String>,
+    api_key: KeyMetadata,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced: Option<String>,
+}
+
+impl Stored {
+    fn new(context: &Context, saved: SavedProfile, verified: bool, mut key: KeyMetadata) -> Self {
+        Self {
+            profile_name: saved.name.to_string(),
+            is_new: saved.is_new,
+            server: context.server.url.to_string(),
+            verified,
+            organization_id: key.organization_id.take().map(|id| id.to_string()),
+            organization_name: key.organization_name.take(),
+            api_key: key,
+            replaced: saved.replaced_hint,
+        }
+    }
+
+    fn describe(&self) -> String {
+        let Self { profile_name, server, api_key, .. } = self;
+        let prefix = api_key.key_prefix.as_deref().unwrap_or_default();
+        let organization = match &self.organization_name {
+            Some(name) => format!(" in the organization {}", printable(name)),
+            None => String::new(),
+        };
+        let end = match api_key.expires_at {
+            Some(end) => format!(" It ends {end}."),
+            None => String::new(),
+        };
+        format!(
+            "Stored the key {prefix}… for {server}{organization} under the profile {profile_name}, which is \
+             the active one now.{end}"
+        )
+    }
+}
+
+fn refused(place: &str, error: BadApiKey) -> CommandError {
+    let message = format!("{place}: {error}");
+    let code = match error {
+        BadApiKey::Unreadable(ref cause) => {
+            return CommandError::new(Exit::User, "FILE_UNUSABLE", message).because(cause);
+        }
+        BadApiKey::Empty => ErrorCode::KeyMissing,
+        BadApiKey::TooLong | BadApiKey::NotText | BadApiKey::SeveralLines | BadApiKey::Malformed(_) => {
+            ErrorCode::KeyMalformed
+        }
+        BadApiKey::Foreign { .. } | BadApiKey::Unknown | BadApiKey::OtherKind { .. } => {
+            ErrorCode::WrongKeyKind
+        }
+    };
+    let hint = match error {
+        BadApiKey::Foreign { vendor } => a_providers_key(vendor),
+        BadApiKey::OtherKind { .. } => {
+            "Make a key with it: `keywright tokens create`. To use the token itself for one command, set \
+             KEYWRIGHT_API_KEY."
+                .to_owned()
+        }
+        BadApiKey::Empty => "Check the command or the file that it should come from.".to_owned(),
+        _ => code.next_action().to_owned(),
+    };
+    CommandError::known(code, message).hint(hint)
+}
