@@ -17,6 +17,7 @@ mod lasting;
 mod lookups;
 mod mail;
 mod mailbox;
+mod organizations;
 #[cfg(any(test, feature = "test-hooks"))]
 mod pause;
 mod require;
@@ -28,6 +29,6 @@ pub use identity::{Identity, IdentitySettings, Signup};
 pub use mail::{Asker, CodePurpose, Mail, MailContent, MailFailed, Mailer, Mailroom, Sending};
 #[cfg(any(test, feature = "test-hooks"))]
 pub use pause::Pause;
-pub use require::require;
+pub use require::{require, restricted_to};
 pub use temporary::ProvisionedAccount;
 pub use unproven::Unproven;

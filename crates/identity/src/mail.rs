@@ -3,9 +3,11 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use keywright_protocol::{Mailbox, OrganizationId, Role, Timestamp};
 use keywright_secret::{KeyedHash, Secret};
+use tokio::time::timeout;
 
 /// Hands mails over.
 pub trait Mailer: Send + Sync {
@@ -107,11 +109,19 @@ pub struct Mailroom {
 }
 
 impl Mailroom {
+    /// Hands a mail over, or gives up in time for whoever waits to hear of it within five seconds.
+    pub(crate) async fn hand_over(&self, mail: Mail) -> Result<(), MailFailed> {
+        let handed = timeout(PATIENCE, self.mailer.send(mail)).await;
+        handed.unwrap_or_else(|_too_long| Err(MailFailed("nobody took it in time".to_owned())))
+    }
+
     /// One that takes no mail: for programs that send none.
     pub fn closed() -> Self {
         Self { mailer: Arc::new(Closed), codes: KeyedHash::random() }
     }
 }
+
+const PATIENCE: Duration = Duration::from_millis(4_500);
 
 struct Closed;
 

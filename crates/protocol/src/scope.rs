@@ -1,4 +1,8 @@
 //! Scopes: what a token may do. They narrow what its user may do and never widen it.
+//!
+//! Ten of the names come from seed 002 of the product's requirements. Where Keywright has the thing they mean it:
+//! projects are organizations, instances are providers, executions are records, API keys are keys. The others are
+//! carried for the caller's own services, which read them from `whoami`; nothing here asks for them.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -8,25 +12,26 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub enum Scope {
     /// `models:use`: call models through the gateway, and hand a child token to an agent.
     ModelsUse = 1 << 0,
-    /// `deploy:use-case`
+    /// `deploy:use-case`: carried for the caller's own services.
     DeployUseCase = 1 << 1,
-    /// `projects:create`
+    /// `projects:create`: make, change and delete organizations, members, invitations and service accounts.
     ProjectsCreate = 1 << 2,
-    /// `workflows:trigger`
+    /// `workflows:trigger`: carried for the caller's own services.
     WorkflowsTrigger = 1 << 3,
-    /// `executions:read`: read the organization's request records and usage.
+    /// `executions:read`: read request records and usage; a member's own, the organization's for an admin.
     ExecutionsRead = 1 << 4,
-    /// `instances:read`
+    /// `instances:read`: see the providers and whether they can be reached; `models:use` is enough for that.
     InstancesRead = 1 << 5,
-    /// `instances:manage`
+    /// `instances:manage`: carried; the providers are managed by the configuration alone.
     InstancesManage = 1 << 6,
-    /// `skills:read`
+    /// `skills:read`: carried for the caller's own services.
     SkillsRead = 1 << 7,
-    /// `integrations:manage`
+    /// `integrations:manage`: carried for the caller's own services.
     IntegrationsManage = 1 << 8,
-    /// `api-keys:manage`: create, list, change, rotate and delete the organization's API keys.
+    /// `api-keys:manage`: create, list, change, rotate and delete API keys; a member's own, the organization's
+    /// for an admin.
     ApiKeysManage = 1 << 9,
-    /// `projects:read`
+    /// `projects:read`: read organizations, their members, and invitations.
     ProjectsRead = 1 << 10,
 }
 

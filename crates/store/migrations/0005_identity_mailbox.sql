@@ -5,6 +5,8 @@ ALTER TABLE users ADD COLUMN mailbox TEXT;
 -- The name of a service account.
 ALTER TABLE users ADD COLUMN name TEXT;
 CREATE UNIQUE INDEX users_by_mailbox ON users (mailbox) WHERE mailbox IS NOT NULL;
+-- Service accounts that were deleted, until the last of their tokens is forgotten.
+CREATE INDEX users_former_services ON users (id) WHERE kind = 'service' AND status = 'deleted';
 
 ALTER TABLE organizations ADD COLUMN description TEXT;
 -- Its records outlive it, so that its row stays.
@@ -71,6 +73,20 @@ CREATE TABLE invitations (
 CREATE UNIQUE INDEX invitations_by_mailbox ON invitations (mailbox, organization_id);
 CREATE INDEX invitations_by_organization ON invitations (organization_id, id);
 CREATE INDEX invitations_by_expiry ON invitations (expires_at);
+CREATE INDEX invitations_by_inviter ON invitations (invited_by);
+
+-- One row per invitation that was mailed in the last hour, for the limits; the invitation may be gone.
+CREATE TABLE invitation_mails (
+    id TEXT NOT NULL PRIMARY KEY,
+    organization_id TEXT NOT NULL,
+    invited_by TEXT NOT NULL,
+    mailbox TEXT NOT NULL,
+    at BIGINT NOT NULL
+);
+CREATE INDEX invitation_mails_by_organization ON invitation_mails (organization_id, at);
+CREATE INDEX invitation_mails_by_inviter ON invitation_mails (invited_by, at);
+CREATE INDEX invitation_mails_by_mailbox ON invitation_mails (mailbox, at);
+CREATE INDEX invitation_mails_by_time ON invitation_mails (at);
 
 -- Records of these organizations belong to others now. The records lie elsewhere; they are moved again and
 -- again until no call can be running that still writes to the old place.
@@ -82,3 +98,4 @@ CREATE TABLE record_moves (
 );
 
 INSERT INTO turns (name, n) VALUES ('mail', 0);
+INSERT INTO turns (name, n) VALUES ('invite', 0);

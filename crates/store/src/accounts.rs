@@ -97,13 +97,13 @@ pub(crate) async fn insert_person(
 /// Stores a new organization that nobody is in yet.
 pub(crate) async fn insert_organization(
     open: &mut Transaction,
+    organization: OrganizationId,
     name: &str,
     description: &Option<String>,
     at: Timestamp,
-) -> Result<OrganizationId, StoreError> {
-    let organization = OrganizationId::new();
-    open.execute(INSERT_ORGANIZATION, values![&organization.to_string(), name, at, description]).await?;
-    Ok(organization)
+) -> Result<(), StoreError> {
+    let organization = organization.to_string();
+    open.execute(INSERT_ORGANIZATION, values![&organization, name, at, description]).await.map(drop)
 }
 
 /// Gives an organization another name, and another description if there is one.

@@ -198,7 +198,8 @@ async fn found<E>(
                 Some(user) => user,
                 None => insert_person(open, &presented.mailbox, now).await?,
             };
-            let organization = insert_organization(open, name, &description, now).await?;
+            let organization = OrganizationId::new();
+            insert_organization(open, organization, name, &description, now).await?;
             join(open, user, organization, Role::Owner, now).await?;
             (user, organization, None)
         }

@@ -1,13 +1,16 @@
 //! API keys that change: rotated, renamed, narrowed, given another end. Who may do what is asked of the
 //! caller in the middle of the transaction, so that it is judged by what is true at the commit.
 
+use keywright_protocol::wire::UserKind;
 use keywright_protocol::{KeyId, OrganizationId, Scopes, Timestamp, UserId};
 use keywright_secret::{TokenHash, TokenKind};
 use sqlx::FromRow;
 
+use crate::callers::{CallerFacts, caller_facts};
 use crate::engine::{Transaction, transaction, values};
 use crate::generation::count_up;
 use crate::keys::name_is_taken;
+use crate::members::read_kind;
 use crate::statement::statements;
 use crate::tokens::{NewToken, RevokedToken, read_hash, read_id, revoke, take_turn};
 use crate::{Store, StoreError};
@@ -32,6 +35,8 @@ pub struct KeyFacts {
     pub id: KeyId,
     /// Whose it is.
     pub user: UserId,
+    /// Whether that is a service account.
+    pub of_service: bool,
     /// Its name.
     pub name: String,
     /// What it may do.
@@ -46,17 +51,6 @@ pub struct KeyFacts {
     pub replaced_by: Option<KeyId>,
     /// The key whose place it took, if that still lives, and its end.
     pub replaces: Option<(KeyId, Timestamp)>,
-}
-
-/// What is true of the token that asks.
-#[derive(Clone, Copy, Debug)]
-pub struct CallerFacts {
-    /// What it may do.
-    pub scopes: Scopes,
-    /// Whether it acts as an administrator where its user is one.
-    pub administrator: bool,
-    /// Whether its user owns the organization.
-    pub owner: bool,
 }
 
 /// What became of a change.
@@ -192,9 +186,8 @@ async fn facts<T, E>(
     target: &TargetKey,
 ) -> Result<Result<(KeyFacts, CallerFacts), KeyChange<T, E>>, StoreError> {
     let (organization, key) = (target.organization.to_string(), target.key.to_string());
-    let caller = target.caller.to_string();
     take_turn(open, target.organization).await?;
-    let Some(caller) = open.first::<StoredCaller>(CALLER, values![&caller, target.at]).await? else {
+    let Some(caller) = caller_facts(open, target.caller, target.at).await? else {
         return Ok(Err(KeyChange::CallerEnded));
     };
     let Some(stored) = open.first::<StoredFacts>(FACTS, values![&key, &organization, target.at]).await?
@@ -206,7 +199,7 @@ async fn facts<T, E>(
     if let Some((id, end)) = replaces {
         facts.replaces = Some((read_id(&id, "tokens.id")?, Timestamp(end)));
     }
-    Ok(Ok((facts, caller.read())))
+    Ok(Ok((facts, caller)))
 }
 
 /// Stores the new key.
@@ -278,6 +271,7 @@ async fn affected(open: &mut Transaction, key: KeyId) -> Result<Vec<TokenHash>, 
 struct StoredFacts {
     id: String,
     user_id: String,
+    user_kind: String,
     name: String,
     scopes: String,
     created_at: i64,
@@ -292,6 +286,7 @@ impl StoredFacts {
         Ok(KeyFacts {
             id: read_id(&self.id, "tokens.id")?,
             user: read_id(&self.user_id, "tokens.user_id")?,
+            of_service: read_kind(&self.user_kind)? == UserKind::Service,
             name: self.name,
             scopes: Scopes::from_stored(&self.scopes),
             term_from: Timestamp(self.term_from.unwrap_or(self.created_at)),
@@ -303,30 +298,11 @@ impl StoredFacts {
     }
 }
 
-#[derive(FromRow)]
-struct StoredCaller {
-    scopes: String,
-    administrator: bool,
-    role: Option<String>,
-}
-
-impl StoredCaller {
-    fn read(self) -> CallerFacts {
-        CallerFacts {
-            scopes: Scopes::from_stored(&self.scopes),
-            administrator: self.administrator,
-            owner: self.role.as_deref() == Some("owner"),
-        }
-    }
-}
-
 statements! {
-    CALLER = "SELECT t.scopes, t.administrator, m.role FROM tokens t LEFT JOIN memberships m \
-              ON m.user_id = t.user_id AND m.organization_id = t.organization_id \
-              WHERE t.id = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)";
-    FACTS = "SELECT id, user_id, name, scopes, created_at, term_from, expires_at, administrator, replaced_by \
-             FROM tokens WHERE id = $1 AND organization_id = $2 AND kind = 'sk' AND revoked_at IS NULL \
-             AND (expires_at IS NULL OR expires_at > $3)";
+    FACTS = "SELECT t.id, t.user_id, u.kind AS user_kind, t.name, t.scopes, t.created_at, t.term_from, \
+             t.expires_at, t.administrator, t.replaced_by FROM tokens t JOIN users u ON u.id = t.user_id \
+             WHERE t.id = $1 AND t.organization_id = $2 AND t.kind = 'sk' AND t.revoked_at IS NULL \
+             AND (t.expires_at IS NULL OR t.expires_at > $3)";
     OVERLAPPING = "SELECT id, expires_at FROM tokens WHERE replaced_by = $1 AND revoked_at IS NULL \
                    AND expires_at > $2 LIMIT 1";
     ADMINISTER = "UPDATE tokens SET administrator = TRUE WHERE id = $1";

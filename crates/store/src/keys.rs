@@ -1,26 +1,29 @@
 //! API keys of an organization: at most so many that are active, each of a name of its own.
 
+use keywright_protocol::wire::UserKind;
 use keywright_protocol::{KeyId, OrganizationId, Scopes, Timestamp, UserId};
 use sqlx::FromRow;
 
+use crate::callers::{CallerFacts, caller_facts};
 use crate::engine::{Transaction, Value, transaction, values};
+use crate::members::member_kind;
 use crate::statement::statements;
 use crate::tokens::{NewToken, read_id, take_turn};
 use crate::{Store, StoreError};
 
 /// What became of a key that was to be stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyInsertion {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyInsertion<E> {
     /// It is stored.
     Inserted,
+    /// It was not allowed.
+    Refused(E),
     /// Another active key of the organization has its name.
     NameTaken,
     /// The organization has as many active keys as it may have.
     TooMany,
     /// The token of whoever asked has been revoked meanwhile.
     CreatorRevoked,
-    /// Whoever asked has meanwhile lost some of the scopes that the key was to have.
-    CreatorNarrowed,
 }
 
 /// An API key as it is listed.
@@ -52,63 +55,69 @@ pub struct KeyRow {
 
 impl Store {
     /// Stores an API key unless the organization has `most` active ones already: exact however many
-    /// ask at once, on however many servers. A key whose place another took does not count. It acts as an administrator if its creator does: of an
-    /// administrator's account, what was planted before the claim makes nothing that administers.
+    /// ask at once, on however many servers. A key whose place another took does not count. `judge` hears who
+    /// asks, and what kind of member the key is for, if it is for one. It acts as an administrator if its
+    /// creator does and is its user: of an administrator's account, what was planted before the claim makes
+    /// nothing that administers.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn insert_key(
+    pub async fn insert_key<E>(
         &self,
         key: &NewToken,
         creator: KeyId,
         most: i64,
-    ) -> Result<KeyInsertion, StoreError> {
+        judge: impl Fn(&CallerFacts, Option<UserKind>) -> Result<(), E>,
+    ) -> Result<KeyInsertion<E>, StoreError> {
         let (organization, creator_id) = (key.organization.to_string(), creator.to_string());
+        let (id, user) = (key.id.to_string(), key.user.to_string());
         transaction!(self, |open| {
             take_turn(open, key.organization).await?;
-            let creator: Option<(String,)> = open.first(CREATOR_ALIVE, values![&creator_id]).await?;
+            let creator = caller_facts(open, creator, key.created_at).await?;
+            let kind = member_kind(open, key.organization, key.user).await?;
             let named = name_is_taken(open, &organization, &key.name, key.created_at, None).await?;
-            let creator = creator.map(|(scopes,)| Scopes::from_stored(&scopes));
-            if creator.is_none() {
-                KeyInsertion::CreatorRevoked
-            } else if creator.is_some_and(|scopes| !scopes.covers(key.scopes)) {
-                KeyInsertion::CreatorNarrowed
-            } else if named {
-                KeyInsertion::NameTaken
-            } else if key.insert(open, INSERT_UNDER_CAP, &[Value::Integer(most)]).await? == 1 {
-                open.execute(INHERIT, values![&key.id.to_string(), &creator_id]).await?;
-                KeyInsertion::Inserted
-            } else {
-                KeyInsertion::TooMany
+            match creator.map(|creator| judge(&creator, kind)) {
+                None => KeyInsertion::CreatorRevoked,
+                Some(Err(refusal)) => KeyInsertion::Refused(refusal),
+                Some(Ok(())) if named => KeyInsertion::NameTaken,
+                Some(Ok(())) if key.insert(open, INSERT_UNDER_CAP, &[Value::Integer(most)]).await? == 1 => {
+                    open.execute(INHERIT, values![&id, &creator_id, &user]).await?;
+                    KeyInsertion::Inserted
+                }
+                Some(Ok(())) => KeyInsertion::TooMany,
             }
         })
     }
 
-    /// The active API keys of an organization, newest first.
+    /// The active API keys of an organization, or of one user in it, newest first.
     ///
     /// # Errors
     /// When the database does not answer, or a row was tampered with.
     pub async fn active_keys(
         &self,
         organization: OrganizationId,
+        user: Option<UserId>,
         now: Timestamp,
     ) -> Result<Vec<KeyRow>, StoreError> {
-        let rows: Vec<StoredKey> = self.all(ACTIVE, values![&organization.to_string(), now]).await?;
+        let user = user.map(|user| user.to_string());
+        let rows: Vec<StoredKey> = self.all(ACTIVE, values![&organization.to_string(), now, &user]).await?;
         rows.into_iter().map(StoredKey::read).collect()
     }
 
-    /// One active API key of an organization.
+    /// One active API key of an organization, or of one user in it.
     ///
     /// # Errors
     /// When the database does not answer, or the row was tampered with.
     pub async fn active_key(
         &self,
         organization: OrganizationId,
+        user: Option<UserId>,
         key: KeyId,
         now: Timestamp,
     ) -> Result<Option<KeyRow>, StoreError> {
-        let (organization, key) = (organization.to_string(), key.to_string());
-        let row: Option<StoredKey> = self.first(ACTIVE_ONE, values![&organization, now, &key]).await?;
+        let (organization, user) = (organization.to_string(), user.map(|user| user.to_string()));
+        let key = key.to_string();
+        let row: Option<StoredKey> = self.first(ACTIVE_ONE, values![&organization, now, &user, &key]).await?;
         row.map(StoredKey::read).transpose()
     }
 }
@@ -132,7 +141,7 @@ pub(crate) async fn active_in(
     organization: OrganizationId,
     now: Timestamp,
 ) -> Result<Vec<KeyRow>, StoreError> {
-    let rows: Vec<StoredKey> = open.all(ACTIVE, values![&organization.to_string(), now]).await?;
+    let rows: Vec<StoredKey> = open.all(ACTIVE, values![&organization.to_string(), now, &None]).await?;
     rows.into_iter().map(StoredKey::read).collect()
 }
 
@@ -185,7 +194,8 @@ impl StoredKey {
     }
 }
 
-/// The columns of a key that is listed, and which keys those are. `$1` is the organization, `$2` now.
+/// The columns of a key that is listed, and which keys those are. `$1` is the organization, `$2` now, `$3` the
+/// user or NULL.
 macro_rules! active {
     ($rest:literal) => {
         concat!(
@@ -195,14 +205,14 @@ macro_rules! active {
              AND (o.expires_at IS NULL OR o.expires_at > $2)) AS replaces \
              FROM tokens t JOIN users u ON u.id = t.user_id \
              WHERE t.organization_id = $1 AND t.kind = 'sk' AND t.revoked_at IS NULL \
-             AND (t.expires_at IS NULL OR t.expires_at > $2) ",
+             AND (t.expires_at IS NULL OR t.expires_at > $2) \
+             AND (CAST($3 AS TEXT) IS NULL OR t.user_id = CAST($3 AS TEXT)) ",
             $rest
         )
     };
 }
 
 statements! {
-    CREATOR_ALIVE = "SELECT scopes FROM tokens WHERE id = $1 AND revoked_at IS NULL";
     NAMED = "SELECT id FROM tokens WHERE organization_id = $1 AND kind = 'sk' AND name = $2 \
              AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3) \
              AND id <> $4 AND (replaced_by IS NULL OR replaced_by <> $4) LIMIT 1";
@@ -216,7 +226,7 @@ statements! {
                         AND revoked_at IS NULL AND replaced_by IS NULL \
                         AND (expires_at IS NULL OR expires_at > $10)) < $12";
     INHERIT = "UPDATE tokens SET administrator = TRUE WHERE id = $1 AND EXISTS \
-               (SELECT 1 FROM tokens WHERE id = $2 AND administrator)";
+               (SELECT 1 FROM tokens WHERE id = $2 AND user_id = $3 AND administrator)";
     ACTIVE = active!("ORDER BY t.id DESC");
-    ACTIVE_ONE = active!("AND t.id = $3");
+    ACTIVE_ONE = active!("AND t.id = $4");
 }

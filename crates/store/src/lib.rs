@@ -5,6 +5,7 @@
 //! token, only hashes of tokens.
 
 mod accounts;
+mod callers;
 mod cards;
 mod claims;
 mod completion;
@@ -12,15 +13,20 @@ mod database;
 mod engine;
 mod error;
 mod generation;
+mod invitations;
 mod key_changes;
 mod keys;
 mod mail_codes;
 mod mail_tries;
 mod mailbox_facts;
 mod master_key;
+mod members;
 mod migration;
 mod mints;
+mod organizations;
 mod records;
+mod room;
+mod services;
 mod statement;
 mod sweep;
 mod tokens;
@@ -30,23 +36,27 @@ mod upgrade;
 pub mod testing;
 
 pub use accounts::{NewTemporaryAccount, Provisioned};
+pub use callers::{Acting, CallerFacts, OrganizationChange};
 pub use claims::{ClaimOutcome, ClaimRules, Claimant};
 pub use completion::{Completed, Completion, CompletionFailed, CompletionTerms, Entrance, IssuedKey};
 pub use database::{Database, PATIENCE, Store};
 pub use error::StoreError;
-pub use key_changes::{
-    CallerFacts, KeyChange, KeyFacts, KeyUpdate, Rotated, RotationTerms, Successor, TargetKey,
-};
+pub use invitations::{AcceptFacts, InvitationLimits, InviteFacts, Invited, NewInvitation};
+pub use key_changes::{KeyChange, KeyFacts, KeyUpdate, Rotated, RotationTerms, Successor, TargetKey};
 pub use keys::{KeyInsertion, KeyRow};
 pub use mail_codes::{CodeLimits, CodeRequest, CodeRequested, Moment};
 pub use mail_tries::{CodeRefusal, PresentedCode, TryLimits};
 pub use mailbox_facts::{Belonging, MailboxFacts, OpenInvitation};
 pub use master_key::MasterKeyMark;
+pub use members::MemberFacts;
 pub use mints::MintLimits;
+pub use organizations::{NewOrganization, OrganizationRow, OrganizationUpdate};
 pub use records::{
-    LocalRecords, OutcomeFilter, RecordedCall, RecordsFailure, RecordsMove, RecordsReader, RecordsWriter,
-    RefusalCount, RequestFilter, SLOTS, Slot, UnknownOutcome,
+    LocalRecords, OutcomeFilter, RecordedCall, RecordsFailure, RecordsMove, RecordsOf, RecordsReader,
+    RecordsWriter, RefusalCount, RequestFilter, SLOTS, Slot, UnknownOutcome,
 };
+pub use room::Room;
+pub use services::NewServiceAccount;
 pub use sweep::{SweepRules, Swept};
 pub use tokens::{ChildInsertion, ChildRenewal, NewToken, RevokedToken, TokenRow};
 pub use upgrade::{UpgradeTerms, Upgraded};

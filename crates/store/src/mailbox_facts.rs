@@ -4,6 +4,7 @@ use keywright_protocol::{InvitationId, Mailbox, OrganizationId, Role, Timestamp,
 use sqlx::FromRow;
 
 use crate::StoreError;
+use crate::callers::read_role;
 use crate::engine::{Transaction, values};
 use crate::statement::statements;
 use crate::tokens::read_id;
@@ -108,10 +109,6 @@ impl StoredInvitation {
             role: read_role(&self.role, "invitations.role")?,
         })
     }
-}
-
-fn read_role(name: &str, column: &'static str) -> Result<Role, StoreError> {
-    Role::from_name(name).ok_or(StoreError::Unreadable { column })
 }
 
 statements! {

@@ -21,7 +21,7 @@ pub struct SweepRules {
     pub revoked_before: Timestamp,
     /// Notes for the hourly limits that were made at or before this.
     pub notes_before: Timestamp,
-    /// At most so many accounts, and twice so many keys and child tokens.
+    /// At most so many accounts, so many former service accounts, and twice so many keys and child tokens.
     pub at_most: i64,
 }
 
@@ -61,6 +61,8 @@ impl Store {
                 open.execute(sql, values![rules.ended_before]).await?;
             }
             open.execute(DELETE_INVITATIONS, values![rules.now]).await?;
+            open.execute(DELETE_INVITATION_MAILS, values![rules.notes_before]).await?;
+            open.execute(DELETE_FORMER_SERVICES, values![rules.at_most]).await?;
             if !hashes.is_empty() {
                 count_up(open).await?;
             }
@@ -142,4 +144,9 @@ statements! {
     DELETE_INVITATIONS = "DELETE FROM invitations WHERE expires_at <= $1";
     /// Into its own organization, which nobody else belongs to, only it has invited anybody.
     DELETE_INVITATIONS_BY_USER = "DELETE FROM invitations WHERE invited_by = $1";
+    DELETE_INVITATION_MAILS = "DELETE FROM invitation_mails WHERE at <= $1";
+    DELETE_FORMER_SERVICES = "DELETE FROM users WHERE id IN (SELECT id FROM users AS gone \
+                              WHERE kind = 'service' AND status = 'deleted' AND NOT EXISTS \
+                              (SELECT 1 FROM tokens WHERE user_id = gone.id) AND NOT EXISTS \
+                              (SELECT 1 FROM invitations WHERE invited_by = gone.id) LIMIT $1)";
 }

@@ -4,8 +4,10 @@ use keywright_protocol::{KeyId, OrganizationId, Role, Scopes, Timestamp, UserId}
 use keywright_secret::{TokenHash, TokenKind};
 use sqlx::FromRow;
 
+use crate::callers::{CallerFacts, OrganizationChange, caller_facts};
 use crate::engine::{Transaction, Value, transaction, values};
 use crate::generation::count_up;
+use crate::key_changes::TargetKey;
 use crate::statement::statements;
 use crate::{Store, StoreError};
 
@@ -165,26 +167,32 @@ impl Store {
     }
 
     /// Ends a token of the organization and its children, and the key that it took the place of, if that
-    /// still lives. What was ended; empty when there is no such token or it is dead already.
+    /// still lives. `judge` hears who asks and whose it is. What was ended.
     ///
     /// # Errors
     /// When the database does not answer. Whether the tokens live is unknown then.
-    pub async fn revoke_token(
+    pub async fn revoke_token<E>(
         &self,
-        organization: OrganizationId,
-        token: KeyId,
-        at: Timestamp,
-    ) -> Result<Vec<RevokedToken>, StoreError> {
-        let (organization_id, id) = (organization.to_string(), token.to_string());
+        target: &TargetKey,
+        judge: impl Fn(&CallerFacts, UserId) -> Result<(), E>,
+    ) -> Result<OrganizationChange<Vec<RevokedToken>, E>, StoreError> {
+        let (organization, id) = (target.organization.to_string(), target.key.to_string());
         transaction!(self, |open| {
-            take_turn(open, organization).await?;
-            let alive = open.first::<(String,)>(FIND_REVOCABLE, values![&id, &organization_id]).await?;
-            if alive.is_some() {
-                let revoked = revoke(open, organization, token, at).await?;
-                count_up(open).await?;
-                revoked
-            } else {
-                Vec::new()
+            take_turn(open, target.organization).await?;
+            let caller = caller_facts(open, target.caller, target.at).await?;
+            let found: Option<(String,)> = open.first(FIND_REVOCABLE, values![&id, &organization]).await?;
+            let owner = found.map(|(user,)| read_id(&user, "tokens.user_id")).transpose()?;
+            match (caller, owner) {
+                (None, _) => OrganizationChange::CallerEnded,
+                (_, None) => OrganizationChange::NotThere,
+                (Some(caller), Some(owner)) => match judge(&caller, owner) {
+                    Err(refusal) => OrganizationChange::Refused(refusal),
+                    Ok(()) => {
+                        let revoked = revoke(open, target.organization, target.key, target.at).await?;
+                        count_up(open).await?;
+                        OrganizationChange::Made(revoked)
+                    }
+                },
             }
         })
     }
@@ -289,7 +297,7 @@ pub(crate) fn read_id<T: std::str::FromStr>(text: &str, column: &'static str) ->
     text.parse().map_err(|_| StoreError::Unreadable { column })
 }
 
-fn read_revoked((id, hash): (String, Vec<u8>)) -> Result<RevokedToken, StoreError> {
+pub(crate) fn read_revoked((id, hash): (String, Vec<u8>)) -> Result<RevokedToken, StoreError> {
     Ok(RevokedToken { id: read_id(&id, "tokens.id")?, hash: read_hash(&hash)? })
 }
 
@@ -372,7 +380,7 @@ statements! {
                   AND expires_at IS NOT NULL";
     RENEW_CHILD = "UPDATE tokens SET expires_at = $2 WHERE hash = $1 AND revoked_at IS NULL";
     TAKE_TURN = "UPDATE organizations SET seq = seq + 1 WHERE id = $1";
-    FIND_REVOCABLE = "SELECT id FROM tokens WHERE id = $1 AND organization_id = $2 AND revoked_at IS NULL";
+    FIND_REVOCABLE = "SELECT user_id FROM tokens WHERE id = $1 AND organization_id = $2 AND revoked_at IS NULL";
     REVOKE = "UPDATE tokens SET revoked_at = $3 WHERE (id = $1 OR parent_id = $1 OR replaced_by = $1 \
               OR parent_id IN (SELECT id FROM tokens WHERE replaced_by = $1)) AND organization_id = $2 \
               AND revoked_at IS NULL RETURNING id, hash";

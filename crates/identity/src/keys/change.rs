@@ -5,7 +5,7 @@
 
 use keywright_protocol::wire::{ApiKey, ReplacedKey, RotateKey, RotatedKey, UpdateKey};
 use keywright_protocol::{
-    ApiError, ErrorCode, KeyId, Lifetime, Overlap, Principal, Scope, Scopes, Timestamp,
+    ApiError, ErrorCode, KeyId, Lifetime, Overlap, Principal, Role, Scope, Scopes, Timestamp,
 };
 use keywright_secret::{PlatformToken, TokenKind};
 use keywright_store::{CallerFacts, KeyChange, KeyFacts, KeyUpdate, RotationTerms, Successor, TargetKey};
@@ -23,7 +23,8 @@ impl Identity {
     /// # Errors
     /// `INVALID_OVERLAP`, `NOT_FOUND` for a key that is not there or has ended, `KEY_ALREADY_ROTATED`,
     /// `ROTATION_IN_PROGRESS`, `INSUFFICIENT_SCOPE` without `api-keys:manage` or for a key that may do
-    /// more than the caller, `FORBIDDEN` for the key of another user.
+    /// more than the caller, `FORBIDDEN` for the key of another person. An admin rotates those of service
+    /// accounts.
     pub async fn rotate_key(
         &self,
         principal: &Principal,
@@ -37,11 +38,11 @@ impl Identity {
         let successor = Successor { id: KeyId::new(), hash: token.hash(), hint: token.hint() };
         let new = successor.id;
         let target = TargetKey { key, organization: principal.organization, caller: principal.token, at };
-        let user = principal.user;
         let identity = self.clone();
         let rotation = self.lasting(async move {
             let judge = |key: &KeyFacts, caller: &CallerFacts| {
-                if key.user != user {
+                refuse_unseen(key, caller)?;
+                if key.user != caller.user && !key.of_service {
                     return Err(ApiError::new(ErrorCode::Forbidden)
                         .because("That key belongs to another user, for whom its successor would speak.")
                         .next("Delete it, and make one of your own with `keywright tokens create`."));
@@ -60,7 +61,8 @@ impl Identity {
         tracing::info!(key.id = %key, org.id = %organization, "the key {key} was rotated to {new}");
         let api_key = self.active_key(principal, new, at).await?;
         // Like every end that is shown, the account's if that is nearer.
-        let account_end = self.inner.store.account_end(user).await.map_err(|error| store_failed(&error))?;
+        let account_end =
+            self.inner.store.account_end(api_key.user_id).await.map_err(|error| store_failed(&error))?;
         let ends_at = account_end.map_or(rotated.old_ends_at, |end| end.min(rotated.old_ends_at));
         let replaced = ReplacedKey { key_id: key, ends_at };
         Ok((token, RotatedKey { api_key, replaced }))
@@ -142,6 +144,7 @@ fn judge_update(
     target: &TargetKey,
     update: &KeyUpdate,
 ) -> Result<(), ApiError> {
+    refuse_unseen(key, caller)?;
     refuse_replaced(key)?;
     if let Some(wanted) = update.scopes {
         if missing_scopes(key.scopes, wanted).is_some() {
@@ -165,12 +168,26 @@ fn judge_update(
             .because("A key does not prolong its own life.")
             .next("Rotate it, or use another token of an owner."));
     }
-    if later && !caller.owner {
+    if later && caller.role < Role::Owner {
         return Err(ApiError::new(ErrorCode::Forbidden)
             .because("Only an owner of the organization lets a key live longer.")
             .next("Ask an owner, or rotate the key."));
     }
     Ok(())
+}
+
+/// A member sees its own keys and no others.
+fn refuse_unseen(key: &KeyFacts, caller: &CallerFacts) -> Result<(), ApiError> {
+    let seen = key.user == caller.user || caller.role >= Role::Admin;
+    if seen { Ok(()) } else { Err(not_there()) }
+}
+
+fn not_there() -> ApiError {
+    ApiError::new(ErrorCode::NotFound)
+        .because("There is no such key, or it was deleted or has expired.")
+        .next(
+            "See `keywright tokens list`; a key that has ended is made anew with `keywright tokens create`.",
+        )
 }
 
 fn refuse_replaced(key: &KeyFacts) -> Result<(), ApiError> {
@@ -187,9 +204,7 @@ fn made<T>(change: KeyChange<T, ApiError>) -> Result<T, ApiError> {
         KeyChange::Made(made) => Ok(made),
         KeyChange::Refused(refusal) => Err(refusal),
         KeyChange::NameTaken => Err(ErrorCode::NameTaken.into()),
-        KeyChange::NotThere => Err(ApiError::new(ErrorCode::NotFound)
-            .because("There is no such key, or it was deleted or has expired.")
-            .next("See `keywright tokens list`; a key that has ended is made anew with `keywright tokens create`.")),
+        KeyChange::NotThere => Err(not_there()),
         KeyChange::CallerEnded => Err(Unproven::Revoked.into()),
     }
 }

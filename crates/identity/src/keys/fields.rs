@@ -1,5 +1,6 @@
 //! What a key is asked to be: its name, its scopes, how long it lives.
 
+use keywright_protocol::wire::AskedKey;
 use keywright_protocol::{ApiError, ErrorCode, Lifetime, Principal, Scope, Scopes};
 
 /// 1 to 100 characters, none of them a control character, not all blank; kept as they are.
@@ -15,6 +16,13 @@ impl KeyName {
     pub(crate) fn into_text(self) -> String {
         self.0
     }
+}
+
+/// The name and the lifetime of a key that comes along with something else.
+pub(crate) fn asked_key(asked: Option<AskedKey>) -> Result<(KeyName, Option<Lifetime>), ApiError> {
+    let AskedKey { name, expires_in_days } = asked.unwrap_or_default();
+    let name = KeyName::parse(name.unwrap_or_else(|| DEFAULT_NAME.to_owned()))?;
+    Ok((name, lifetime(expires_in_days.as_ref(), None)?))
 }
 
 /// How long the key lives; for ever when neither field is there.
@@ -39,10 +47,15 @@ pub(crate) fn lifetime(
 }
 
 /// The scopes that were asked for, all of which the caller must have.
-pub(super) fn granted(principal: &Principal, names: Option<&[String]>) -> Result<Scopes, ApiError> {
+pub(crate) fn granted(principal: &Principal, names: Option<&[String]>) -> Result<Scopes, ApiError> {
     let wanted = names.map_or(Ok(Scopes::GATEWAY), asked_scopes)?;
-    match missing_scopes(principal.scopes, wanted) {
-        None => Ok(wanted),
+    refuse_wider(principal.scopes, wanted).map(|()| wanted)
+}
+
+/// Refuses a key that could do more than whoever makes it.
+pub(crate) fn refuse_wider(held: Scopes, wanted: Scopes) -> Result<(), ApiError> {
+    match missing_scopes(held, wanted) {
+        None => Ok(()),
         Some(missing) => Err(ApiError::new(ErrorCode::InsufficientScope)
             .because("A key cannot be given scopes that the token lacks which creates it.")
             .detail("required", missing)),
@@ -50,7 +63,7 @@ pub(super) fn granted(principal: &Principal, names: Option<&[String]>) -> Result
 }
 
 /// Scopes by name, at least one.
-pub(super) fn asked_scopes(names: &[String]) -> Result<Scopes, ApiError> {
+pub(crate) fn asked_scopes(names: &[String]) -> Result<Scopes, ApiError> {
     let scopes = Scopes::from_names(names.iter().map(String::as_str));
     let scopes = scopes.map_err(|unknown| invalid_scope(format!("{unknown}.")))?;
     if scopes.is_empty() {
@@ -60,7 +73,7 @@ pub(super) fn asked_scopes(names: &[String]) -> Result<Scopes, ApiError> {
 }
 
 /// The names of the scopes in `wanted` that are not in `held`, if there are any.
-pub(super) fn missing_scopes(held: Scopes, wanted: Scopes) -> Option<Vec<&'static str>> {
+pub(crate) fn missing_scopes(held: Scopes, wanted: Scopes) -> Option<Vec<&'static str>> {
     let missing: Vec<&str> =
         wanted.iter().filter(|scope| !held.contains(*scope)).map(Scope::as_str).collect();
     (!missing.is_empty()).then_some(missing)
@@ -70,3 +83,6 @@ fn invalid_scope(why: String) -> ApiError {
     let valid: Vec<&str> = Scope::ALL.into_iter().map(Scope::as_str).collect();
     ApiError::new(ErrorCode::InvalidScope).because(why).detail("validScopes", valid)
 }
+
+/// What a key is called that nobody named.
+const DEFAULT_NAME: &str = "CLI default key";

@@ -13,6 +13,7 @@ use super::request::parts;
 use super::{LIMITS, fields};
 use crate::failure::{seconds_until, store_failed};
 use crate::keys::MOST_KEYS;
+use crate::keys::fields::asked_key;
 use crate::{CodePurpose, Identity};
 
 /// A code that comes back, its fields read.
@@ -46,7 +47,8 @@ impl Identity {
     pub(super) fn read_presented(&self, asked: Fields<'_>) -> Result<Presented, ApiError> {
         let at = self.moment();
         let mailbox = fields::mailbox(asked.email)?;
-        let (key_name, lifetime) = fields::key(asked.api_key)?;
+        let (key_name, lifetime) = asked_key(asked.api_key)?;
+        let key_name = key_name.into_text();
         let code = fields::code(asked.code)?;
         let request = fields::request(asked.request_id)?;
         let key_expires_at = lifetime.map(|lifetime| at.wall.plus_seconds(lifetime.seconds()));

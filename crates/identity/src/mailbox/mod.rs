@@ -8,7 +8,7 @@
 //! A mailbox proves little: whoever reads it is let into its account, but administers nothing by that.
 
 mod completion;
-mod fields;
+pub(crate) mod fields;
 mod login;
 mod request;
 mod signup;

@@ -1,13 +1,11 @@
 //! Asking for a code.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use keywright_protocol::wire::{self, RequestCode};
 use keywright_protocol::{ApiError, CodeRequestId, ErrorCode, Mailbox, Timestamp};
 use keywright_secret::{KeyedHash, MailedCode};
 use keywright_store::{CodeRequest, CodeRequested, MailboxFacts};
-use tokio::time::timeout;
 
 use super::{LIFETIME_SECONDS, LIMITS, fields};
 use crate::failure::{seconds_until, store_failed};
@@ -69,17 +67,10 @@ impl Identity {
         let code = if long_one { long } else { short };
         let mail = asking.mail(&code, at.wall);
         let domain = mailbox.domain();
-        match timeout(PATIENCE, self.inner.mailroom.mailer.send(mail)).await {
-            Ok(Ok(())) => {}
-            failed => {
-                let reason = match &failed {
-                    Ok(Err(error)) => error.to_string(),
-                    _ => "nobody took it in time".to_owned(),
-                };
-                tracing::error!(mail.domain = domain, "a code could not be mailed to {domain}: {reason}");
-                self.withdraw(id).await;
-                return Err(ErrorCode::MailUnavailable.into());
-            }
+        if let Err(failed) = self.inner.mailroom.hand_over(mail).await {
+            tracing::error!(mail.domain = domain, "a code could not be mailed to {domain}: {failed}");
+            self.withdraw(id).await;
+            return Err(ErrorCode::MailUnavailable.into());
         }
         if replaces {
             let replaced = self.inner.store.replace_codes(&request, &LIMITS).await;
@@ -197,6 +188,3 @@ fn accepted(requested: CodeRequested<ApiError>, now: Timestamp) -> Result<(bool,
         CodeRequested::WrongUntil(until) => super::completion::too_many_wrong(until, now),
     })
 }
-
-/// Whoever waits for the answer hears within five seconds.
-const PATIENCE: Duration = Duration::from_millis(4_500);

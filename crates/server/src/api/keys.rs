@@ -6,10 +6,10 @@ use axum::extract::{Path, State};
 use keywright_protocol::wire::{
     ApiKey, ApiKeys, CreateKey, DeletedKey, RotateKey, RotatedKey, Success, UpdateKey,
 };
-use keywright_protocol::{ErrorCode, KeyId, Scope, routes};
+use keywright_protocol::{KeyId, Scope, routes};
 
 use crate::api::caller::Caller;
-use crate::api::read::Body;
+use crate::api::read::{Body, read_id};
 use crate::api::reply::Reply;
 use crate::api::{Api, Refusal};
 
@@ -22,7 +22,7 @@ use crate::api::{Api, Refusal};
     request_body = CreateKey,
     responses((status = 200, description = "The key; `raw` is the key itself.", body = Success<ApiKey>)),
     security(("token" = [Scope::ApiKeysManage])),
-    extensions(("x-errors" = json!(["INVALID_NAME", "NAME_TAKEN", "INVALID_SCOPE", "INVALID_EXPIRES_IN_DAYS", "INVALID_LIFETIME", "MAX_API_KEYS_REACHED"]))),
+    extensions(("x-errors" = json!(["INVALID_NAME", "NAME_TAKEN", "INVALID_SCOPE", "INVALID_EXPIRES_IN_DAYS", "INVALID_LIFETIME", "MAX_API_KEYS_REACHED", "FORBIDDEN", "NOT_FOUND"]))),
 )]
 pub(super) async fn create(
     State(api): State<Arc<Api>>,
@@ -35,7 +35,7 @@ pub(super) async fn create(
     Ok(Reply(key))
 }
 
-/// List the active API keys of the organization
+/// List the active API keys: a member's own, the organization's for an admin
 #[utoipa::path(
     get,
     path = routes::KEYS,
@@ -132,9 +132,4 @@ pub(super) async fn rotate(
     // The one time that it is shown.
     rotated.api_key.raw = Some(token.expose().to_owned());
     Ok(Reply(rotated))
-}
-
-/// What is no id is the id of nothing.
-fn read_id(id: &str) -> Result<KeyId, ErrorCode> {
-    id.parse().map_err(|_| ErrorCode::NotFound)
 }

@@ -4,10 +4,13 @@ mod caller;
 mod claim;
 mod health;
 mod instance;
+mod invitations;
 mod keys;
 mod mailbox;
+mod members;
 mod models;
 mod openapi;
+mod organizations;
 mod passthrough;
 mod providers;
 mod read;
@@ -67,6 +70,15 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::view, keys::update, keys::remove))
         .routes(routes!(keys::rotate))
+        .routes(routes!(organizations::list, organizations::create))
+        .routes(routes!(organizations::view, organizations::update, organizations::remove))
+        .routes(routes!(members::list))
+        .routes(routes!(members::update, members::remove))
+        .routes(routes!(members::create_service))
+        .routes(routes!(invitations::list_of_organization, invitations::invite))
+        .routes(routes!(invitations::list))
+        .routes(routes!(invitations::close))
+        .routes(routes!(invitations::accept))
         .routes(routes!(models::list))
         .routes(routes!(providers::list))
         .routes(routes!(records::requests))

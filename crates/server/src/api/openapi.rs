@@ -96,9 +96,10 @@ fn complete(operation: &mut Operation) {
     }
     if let Some(security) = &mut operation.security {
         codes.extend(OF_CALLER);
-        let scopes = scopes(security);
-        codes.extend((!scopes.is_empty()).then_some(ErrorCode::InsufficientScope));
-        *security = any_place(&scopes);
+        let alternatives = scopes(security);
+        let asked = alternatives.iter().any(|scopes| !scopes.is_empty());
+        codes.extend(asked.then_some(ErrorCode::InsufficientScope));
+        *security = alternatives.iter().flat_map(|scopes| any_place(scopes)).collect();
     }
     let extensions = operation.extensions.get_or_insert_default();
     let own = extensions.get(ERRORS).and_then(Value::as_array).into_iter().flatten();
@@ -133,13 +134,12 @@ fn refusal(status: u16, codes: &[ErrorCode]) -> RefOr<utoipa::openapi::Response>
     response.build().into()
 }
 
-/// The scopes that an annotation asks for.
-fn scopes(asked: &[SecurityRequirement]) -> Vec<String> {
+/// The scopes that an annotation asks for; several sets are alternatives.
+fn scopes(asked: &[SecurityRequirement]) -> Vec<Vec<String>> {
     asked
         .iter()
         .filter_map(|requirement| serde_json::to_value(requirement).ok())
         .filter_map(|requirement| serde_json::from_value::<Vec<String>>(requirement.get(TOKEN)?.clone()).ok())
-        .flatten()
         .collect()
 }
 
@@ -190,9 +190,10 @@ const ABOUT: &str = "The credential plane for AI coding agents: accounts, keys, 
     token must carry. Paths under the tag `gateway` pass to a provider as they are, so their bodies are the \
     provider's; refusals of the gateway's own have the form of the caller's dialect.";
 
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 8] = [
     ("accounts", "Who is calling, and tokens made without sign-up."),
     ("keys", "API keys of the organization."),
+    ("organizations", "Organizations, who is in them, and who was asked to come."),
     ("models", "What there is to call."),
     ("records", "What was called, and what it used."),
     ("administration", "Administering the server."),

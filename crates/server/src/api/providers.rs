@@ -22,7 +22,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use crate::api::caller::Caller;
-use crate::api::records::unreadable;
+use crate::api::records::{records_of, unreadable};
 use crate::api::reply::Reply;
 use crate::api::{Api, Refusal};
 use crate::boot::{CentralKeys, Upstreams};
@@ -34,18 +34,21 @@ use crate::boot::{CentralKeys, Upstreams};
     operation_id = "listProviders",
     tag = "models",
     responses((status = 200, description = "The providers, by name.", body = Success<ProviderStates>)),
-    security(("token" = [Scope::ModelsUse])),
+    security(("token" = [Scope::ModelsUse]), ("token" = [Scope::InstancesRead])),
 )]
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
     Caller(principal): Caller,
 ) -> Result<Reply<ProviderStates>, Refusal> {
-    require(&principal, Scope::ModelsUse)?;
+    // Whoever calls models may know what they go to; a token for nothing but looking needs no more than that.
+    if !principal.may(Scope::ModelsUse) {
+        require(&principal, Scope::InstancesRead)?;
+    }
     let mut last = BTreeMap::new();
-    // What an organization did is for those who may read its records.
+    // What was called is for those who may read the records.
     if principal.may(Scope::ExecutionsRead) {
         let filter = RequestFilter { limit: Some(LATEST), ..RequestFilter::default() };
-        let page = api.records.page(principal.organization, &filter).await.map_err(unreadable)?;
+        let page = api.records.page(records_of(&principal), &filter).await.map_err(unreadable)?;
         for call in page.requests.into_iter().filter(|call| call.outcome != "running") {
             let RequestRecord { id, started_at, outcome, status, .. } = call;
             let Some(provider) = call.provider else { continue };

@@ -1,6 +1,7 @@
 //! Reading bodies and queries, with our own refusals where they are not as they should be.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::time::Duration;
 
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
@@ -117,6 +118,11 @@ impl Parameters {
             }
         }
     }
+}
+
+/// An id in a path. What is no id is the id of nothing.
+pub(super) fn read_id<T: FromStr>(text: &str) -> Result<T, ErrorCode> {
+    text.parse().map_err(|_| ErrorCode::NotFound)
 }
 
 /// serde's sentence, up to where it would repeat a value, and none that repeats a token.

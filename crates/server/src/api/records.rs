@@ -1,13 +1,13 @@
-//! Records and usage of the caller's organization.
+//! Records and usage of the caller's organization; of a member only its own.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use keywright_identity::require;
+use keywright_identity::{require, restricted_to};
 use keywright_protocol::record::OutcomeKind;
 use keywright_protocol::wire::{RequestDetail, RequestPage, Success, UsageReport};
-use keywright_protocol::{ErrorCode, KeyId, RequestId, Scope, Timestamp, routes, verdict};
-use keywright_store::{RequestFilter, StoreError};
+use keywright_protocol::{ErrorCode, KeyId, Principal, RequestId, Scope, Timestamp, routes, verdict};
+use keywright_store::{RecordsOf, RequestFilter, StoreError};
 use utoipa::IntoParams;
 
 use crate::api::caller::Caller;
@@ -15,7 +15,7 @@ use crate::api::read::Parameters;
 use crate::api::reply::Reply;
 use crate::api::{Api, Refusal};
 
-/// List the calls of the organization, newest first
+/// List the calls, newest first: a member's own, the organization's for an admin
 #[utoipa::path(
     get,
     path = routes::REQUESTS,
@@ -43,7 +43,7 @@ pub(super) async fn requests(
         until: parameters.parsed("until", Timestamp::parse)?,
     };
     parameters.finish()?;
-    let page = api.records.page(principal.organization, &filter).await.map_err(unreadable)?;
+    let page = api.records.page(records_of(&principal), &filter).await.map_err(unreadable)?;
     Ok(Reply(page))
 }
 
@@ -65,7 +65,7 @@ pub(super) async fn request(
 ) -> Result<Reply<RequestDetail>, Refusal> {
     require(&principal, Scope::ExecutionsRead)?;
     let id = id.parse().map_err(|_| ErrorCode::NotFound)?;
-    let call = api.records.find(principal.organization, id).await.map_err(unreadable)?;
+    let call = api.records.find(records_of(&principal), id).await.map_err(unreadable)?;
     let call = call.ok_or(ErrorCode::NotFound)?;
     let account = api.identity.whoami(&principal).await?;
     let key = api.identity.token_card(principal.organization, call.record.key_id).await?;
@@ -88,7 +88,7 @@ pub(super) async fn request(
     }))
 }
 
-/// Sum the usage of the organization by provider and model
+/// Sum the usage by provider and model: a member's own, the organization's for an admin
 #[utoipa::path(
     get,
     path = routes::USAGE,
@@ -109,7 +109,7 @@ pub(super) async fn usage(
         parameters.parsed("since", Timestamp::parse)?.unwrap_or(now.plus_seconds(-DEFAULT_SPAN_SECONDS));
     let until = parameters.parsed("until", Timestamp::parse)?.unwrap_or(now.plus_millis(1));
     parameters.finish()?;
-    let report = api.records.usage(principal.organization, since, until).await.map_err(unreadable)?;
+    let report = api.records.usage(records_of(&principal), since, until).await.map_err(unreadable)?;
     Ok(Reply(report))
 }
 
@@ -152,6 +152,11 @@ struct UsageQuery {
 
 fn page_size(text: &str) -> Option<u32> {
     text.parse().ok().filter(|limit| (1..=RequestFilter::MOST).contains(limit))
+}
+
+/// Whose records a caller may see.
+pub(super) fn records_of(principal: &Principal) -> RecordsOf {
+    RecordsOf { organization: principal.organization, user: restricted_to(principal) }
 }
 
 pub(super) fn unreadable(error: StoreError) -> Refusal {

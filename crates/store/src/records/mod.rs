@@ -30,5 +30,7 @@ pub use local::LocalRecords;
 pub use moves::RecordsMove;
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use moves::STATEMENTS as MOVE_STATEMENTS;
-pub use reader::{OutcomeFilter, RecordedCall, RecordsReader, RefusalCount, RequestFilter, UnknownOutcome};
+pub use reader::{
+    OutcomeFilter, RecordedCall, RecordsOf, RecordsReader, RefusalCount, RequestFilter, UnknownOutcome,
+};
 pub use writer::{RecordsFailure, RecordsWriter, SLOTS, Slot};

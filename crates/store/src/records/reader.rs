@@ -1,4 +1,4 @@
-//! The lists: read-only, and always of one organization.
+//! The lists: read-only, and always of one organization, or of one user in it.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use keywright_protocol::record::OutcomeKind;
 use keywright_protocol::wire::{
     ModelUsage, RequestPage, RequestRecord, ShadowedCredential, UpstreamError, UsageReport,
 };
-use keywright_protocol::{Cursor, KeyId, OrganizationId, RequestId, Timestamp};
+use keywright_protocol::{Cursor, KeyId, OrganizationId, RequestId, Timestamp, UserId};
 use sqlx::postgres::{PgArguments, PgPool};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePool, SqlitePoolOptions};
 
@@ -28,6 +28,28 @@ pub struct RecordsReader(Source);
 enum Source {
     Sqlite(SqlitePool),
     Postgres(PgPool),
+}
+
+/// Whose records to read: an organization's, or those of one user in it.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordsOf {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// The user; everybody in the organization when left out.
+    pub user: Option<UserId>,
+}
+
+impl From<OrganizationId> for RecordsOf {
+    fn from(organization: OrganizationId) -> Self {
+        Self { organization, user: None }
+    }
+}
+
+impl RecordsOf {
+    /// Both as they are stored.
+    fn stored(self) -> (String, Option<String>) {
+        (self.organization.to_string(), self.user.map(|user| user.to_string()))
+    }
 }
 
 /// Which records to show. The default is the newest hundred.
@@ -154,20 +176,20 @@ impl RecordsReader {
         }
     }
 
-    /// A page of an organization's records, newest first. A record that comes in meanwhile moves none of
+    /// A page of records, newest first. A record that comes in meanwhile moves none of
     /// the later pages.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn page(
         &self,
-        organization: OrganizationId,
+        of: impl Into<RecordsOf>,
         filter: &RequestFilter,
     ) -> Result<RequestPage, StoreError> {
         if filter.asks_for_nul() {
             return Ok(RequestPage { requests: Vec::new(), next_cursor: None });
         }
-        let organization = organization.to_string();
+        let (organization, user) = of.into().stored();
         let cursor = filter.cursor.map(|cursor| cursor.0.to_string());
         let key = filter.key.map(|key| key.to_string());
         let size = filter.size() as usize;
@@ -184,6 +206,7 @@ impl RecordsReader {
             filter.until,
             // One more than is shown tells whether there is a next page.
             i64::from(filter.size()) + 1,
+            &user,
         ];
         let mut rows: Vec<RequestRow> = self.all(PAGE, values).await?;
         let more = rows.len() > size;
@@ -193,33 +216,33 @@ impl RecordsReader {
         Ok(RequestPage { requests, next_cursor: last.map(|id| id.to_string()) })
     }
 
-    /// One call of an organization, with all that is recorded of it.
+    /// One call, with all that is recorded of it.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn find(
         &self,
-        organization: OrganizationId,
+        of: impl Into<RecordsOf>,
         id: RequestId,
     ) -> Result<Option<RecordedCall>, StoreError> {
-        let (organization, id) = (organization.to_string(), id.to_string());
-        let rows: Vec<CallRow> = self.all(FIND, values![&id, &organization]).await?;
+        let ((organization, user), id) = (of.into().stored(), id.to_string());
+        let rows: Vec<CallRow> = self.all(FIND, values![&id, &organization, &user]).await?;
         rows.into_iter().next().map(RecordedCall::try_from).transpose()
     }
 
-    /// What an organization used from `since` until before `until`. At most the thousand most called
+    /// What was used from `since` until before `until`. At most the thousand most called
     /// models have a line of their own; the total is that of all.
     ///
     /// # Errors
     /// The database does not answer.
     pub async fn usage(
         &self,
-        organization: OrganizationId,
+        of: impl Into<RecordsOf>,
         since: Timestamp,
         until: Timestamp,
     ) -> Result<UsageReport, StoreError> {
-        let organization = organization.to_string();
-        let values = values![&organization, since, until];
+        let (organization, user) = of.into().stored();
+        let values = values![&organization, since, until, &user];
         let lines: Vec<SumRow> = self.all(USAGE_BY_MODEL, values).await?;
         let total: Vec<SumRow> = self.all(USAGE, values).await?;
         let mut models: Vec<ModelUsage> = lines
@@ -307,26 +330,30 @@ const PAGE: &str = concat!(
      AND (CAST($7 AS TEXT) IS NULL OR root_key_id = CAST($7 AS TEXT) OR key_id = CAST($7 AS TEXT)) \
      AND (CAST($8 AS BIGINT) IS NULL OR started_at >= CAST($8 AS BIGINT)) \
      AND (CAST($9 AS BIGINT) IS NULL OR started_at < CAST($9 AS BIGINT)) \
+     AND (CAST($11 AS TEXT) IS NULL OR user_id = CAST($11 AS TEXT)) \
      ORDER BY id DESC LIMIT $10"
 );
 const FIND: &str = concat!(
     "SELECT ",
     request_columns!(),
     ", root_key_id, shadowed, upstream_error_type, upstream_error_code \
-     FROM requests WHERE id = $1 AND organization_id = $2"
+     FROM requests WHERE id = $1 AND organization_id = $2 \
+     AND (CAST($3 AS TEXT) IS NULL OR user_id = CAST($3 AS TEXT))"
 );
 const USAGE_BY_MODEL: &str = concat!(
     "SELECT provider, model, ",
     sum_columns!(),
     " FROM requests \
      WHERE organization_id = $1 AND started_at >= $2 AND started_at < $3 \
+     AND (CAST($4 AS TEXT) IS NULL OR user_id = CAST($4 AS TEXT)) \
      GROUP BY provider, model ORDER BY requests DESC LIMIT 1000"
 );
 const USAGE: &str = concat!(
     "SELECT CAST(NULL AS TEXT) AS provider, CAST(NULL AS TEXT) AS model, ",
     sum_columns!(),
     " \
-     FROM requests WHERE organization_id = $1 AND started_at >= $2 AND started_at < $3"
+     FROM requests WHERE organization_id = $1 AND started_at >= $2 AND started_at < $3 \
+     AND (CAST($4 AS TEXT) IS NULL OR user_id = CAST($4 AS TEXT))"
 );
 const HOLDS_RESPONSE: &str =
     "SELECT CAST(1 AS BIGINT) FROM requests WHERE organization_id = $1 AND response_id = $2 LIMIT 1";
