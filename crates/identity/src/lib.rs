@@ -20,6 +20,8 @@ mod mailbox;
 mod organizations;
 #[cfg(any(test, feature = "test-hooks"))]
 mod pause;
+#[cfg(any(test, feature = "test-hooks"))]
+mod postbox;
 mod require;
 mod temporary;
 mod unproven;
@@ -29,6 +31,8 @@ pub use identity::{Identity, IdentitySettings, Signup};
 pub use mail::{Asker, CodePurpose, Mail, MailContent, MailFailed, Mailer, Mailroom, Sending};
 #[cfg(any(test, feature = "test-hooks"))]
 pub use pause::Pause;
+#[cfg(any(test, feature = "test-hooks"))]
+pub use postbox::{Delivery, Postbox};
 pub use require::{require, restricted_to};
 pub use temporary::ProvisionedAccount;
 pub use unproven::Unproven;

@@ -267,7 +267,7 @@ statements! {
     /// The newest stay; those that were made in the future are left over from a clock that was set back.
     REPLACE = "UPDATE mail_codes SET state = 'replaced', hash = NULL WHERE mailbox = $1 AND state = 'open' \
                AND id <> $2 AND (id = $3 OR id NOT IN (SELECT id FROM mail_codes WHERE mailbox = $1 \
-               AND state = 'open' AND created_at <= $4 ORDER BY created_at DESC, id DESC LIMIT $5))";
+               AND state = 'open' AND (CAST($3 AS TEXT) IS NULL OR id <> $3) AND created_at <= $4 ORDER BY created_at DESC, id DESC LIMIT $5))";
     FORGET_CODE = "DELETE FROM mail_codes WHERE id = $1";
     FORGET_REQUEST = "DELETE FROM mail_requests WHERE id = $1";
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 mod bulk;
+mod people;
 
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::engine::Value;
 use crate::{Database, Store};
 
 pub use bulk::{fill_records, fill_tokens};
+pub use people::StoredMailCode;
 
 /// The variable that holds the URL of a PostgreSQL server on which databases may be made.
 pub const POSTGRES_VARIABLE: &str = "KEYWRIGHT_TEST_POSTGRES";

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use keywright_identity::{Identity, IdentitySettings, Mailroom, Unproven};
+use keywright_identity::{Identity, IdentitySettings, Mailer, Mailroom, Postbox, Unproven};
 use keywright_protocol::wire::{ApiKey, CreateKey};
 use keywright_protocol::{ApiError, Clock, ErrorCode, Principal, Timestamp};
-use keywright_secret::PlatformToken;
+use keywright_secret::{KeyedHash, PlatformToken};
 use keywright_store::Store;
 use keywright_store::testing::Scene;
 
@@ -44,6 +44,10 @@ pub(crate) struct Bench {
     pub(crate) identity: Identity,
     pub(crate) clock: Arc<HandClock>,
     pub(crate) scene: Scene,
+    pub(crate) post: Arc<Postbox>,
+    settings: IdentitySettings,
+    /// Of the whole installation, as it is made from the master key.
+    codes: KeyedHash,
 }
 
 impl Bench {
@@ -54,14 +58,31 @@ impl Bench {
     pub(crate) fn with(scene: Scene, settings: IdentitySettings) -> Self {
         let clock =
             Arc::new(HandClock { wall: AtomicI64::new(1_795_000_000_000), steady: AtomicU64::new(0) });
-        let identity = identity(&scene.store, &clock, settings);
-        Self { identity, clock, scene }
+        let (post, codes) = (Arc::new(Postbox::default()), KeyedHash::random());
+        let mailroom = Mailroom { mailer: Arc::clone(&post) as Arc<dyn Mailer>, codes: codes.clone() };
+        let identity = identity(&scene.store, &clock, settings.clone(), mailroom);
+        Self { identity, clock, scene, post, settings, codes }
     }
 
     /// A second server on the same database and clock, where there may be one.
     pub(crate) async fn second_server(&self) -> Option<Identity> {
         let store = self.scene.second_server().await?;
-        Some(identity(&store, &self.clock, IdentitySettings::default()))
+        Some(self.server_on(&store, self.settings.clone()))
+    }
+
+    /// A second server where there may be one, else the first again.
+    pub(crate) async fn other_server(&self) -> Identity {
+        self.second_server().await.unwrap_or_else(|| self.identity.clone())
+    }
+
+    /// The same server after a restart, with other settings.
+    pub(crate) fn restarted(&self, settings: IdentitySettings) -> Identity {
+        self.server_on(&self.scene.store, settings)
+    }
+
+    fn server_on(&self, store: &Arc<Store>, settings: IdentitySettings) -> Identity {
+        let mailer = Arc::clone(&self.post) as Arc<dyn Mailer>;
+        identity(store, &self.clock, settings, Mailroom { mailer, codes: self.codes.clone() })
     }
 
     /// The token of an account that lasts, so that nothing but its own time ends a key.
@@ -114,8 +135,13 @@ pub(crate) fn rounds(rounds: usize) -> usize {
     rounds * times.unwrap_or(1)
 }
 
-fn identity(store: &Arc<Store>, clock: &Arc<HandClock>, settings: IdentitySettings) -> Identity {
-    Identity::new(Arc::clone(store), Arc::clone(clock) as Arc<dyn Clock>, settings, Mailroom::closed())
+fn identity(
+    store: &Arc<Store>,
+    clock: &Arc<HandClock>,
+    settings: IdentitySettings,
+    mailroom: Mailroom,
+) -> Identity {
+    Identity::new(Arc::clone(store), Arc::clone(clock) as Arc<dyn Clock>, settings, mailroom)
 }
 
 pub(crate) fn named(name: &str) -> CreateKey {

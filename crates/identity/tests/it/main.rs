@@ -4,9 +4,12 @@
 mod bench;
 mod children;
 mod claim;
+mod code_requests;
+mod codes;
 mod housekeeping;
 mod key_updates;
 mod keys;
+mod mailing;
 mod revocation;
 mod rotation;
 mod temporary;
