@@ -18,6 +18,7 @@ mod setup;
 
 pub use client::{Broken, Call, Reply, Whole};
 pub use clock::FakeClock;
+pub use keywright_identity::{Delivery, MailContent, Postbox};
 pub use keywright_store::testing::HeldRecords;
 pub use mail_server::{MailManner, MailServer, ReceivedMail, code_in};
 pub use provider::{Answer, FakeProvider, Gate, Received, usual};

@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keywright_identity::Identity;
-use keywright_protocol::wire::{ApiKey, ApiKeys, RequestPage, RequestRecord, Success, TemporaryAccount};
+use keywright_identity::{Identity, Mailer, Postbox};
+use keywright_protocol::wire::{
+    ApiKey, ApiKeys, CodeRequested, RequestPage, RequestRecord, SignedIn, Success, TemporaryAccount,
+};
 use keywright_protocol::{Clock, ErrorCode, OrganizationId, UserId, routes};
 use keywright_server::Server;
 use keywright_server::config::Config;
@@ -26,6 +28,9 @@ pub struct TestServer {
     pub(crate) config: Config,
     /// Its clock.
     pub clock: Arc<FakeClock>,
+    /// Where its mails go, unless it has settings of `mail.`.
+    pub post: Arc<Postbox>,
+    pub(crate) mailer: Option<Arc<Postbox>>,
     /// The provider behind it.
     pub provider: FakeProvider,
     pub(crate) seen: Arc<Seen>,
@@ -34,7 +39,17 @@ pub struct TestServer {
     pub(crate) _folder: TempDir,
 }
 
-/// A temporary account.
+/// Starts a server, whose mails go to `mailer` if there is one.
+pub(crate) async fn begin(config: &Config, clock: &Arc<FakeClock>, mailer: Option<&Arc<Postbox>>) -> Server {
+    let clock: Arc<dyn Clock> = clock.clone();
+    let started = match mailer {
+        Some(post) => Server::start_with_mailer(config, clock, Arc::clone(post) as Arc<dyn Mailer>).await,
+        None => Server::start(config, clock).await,
+    };
+    started.expect("the server starts")
+}
+
+/// An account.
 #[derive(Clone, Debug)]
 pub struct Account {
     /// Its token.
@@ -79,8 +94,7 @@ impl TestServer {
     /// Stops it and starts it again on the same data. It listens elsewhere then.
     pub async fn restart(&mut self) {
         self.stop().await;
-        let clock: Arc<dyn Clock> = self.clock.clone();
-        self.server = Some(Server::start(&self.config, clock).await.expect("the server starts again"));
+        self.server = Some(begin(&self.config, &self.clock, self.mailer.as_ref()).await);
     }
 
     /// Stops it.
@@ -124,6 +138,27 @@ impl TestServer {
         self.seen.secret(&made.token);
         let (user, organization) = (made.account.user_id, made.account.organization_id);
         Account { token: made.token, user, organization }
+    }
+
+    /// Has a code mailed by `path`, and returns it.
+    pub async fn mailed(&self, path: &str, email: &str) -> String {
+        let _: CodeRequested = self.data(Call::post(path, &json!({ "email": email }))).await;
+        self.post.code(email).expect("a mailed code")
+    }
+
+    /// Signs up with a mailbox: its key is the token.
+    pub async fn person(&self, email: &str) -> Account {
+        let code = self.mailed(routes::SIGNUP_REQUEST, email).await;
+        let asked = json!({ "email": email, "code": code });
+        let made: SignedIn = self.data(Call::post(routes::SIGNUP_COMPLETE, &asked)).await;
+        let token = made.api_key.raw.expect("the key itself");
+        self.seen.secret(&token);
+        Account { token, user: made.api_key.user_id, organization: made.organization_id }
+    }
+
+    /// Notes a secret that must not be logged.
+    pub fn keep_out_of_the_log(&self, secret: &str) {
+        self.seen.secret(secret);
     }
 
     /// Makes an account that does not end and is not limited together with others: an administrator's.

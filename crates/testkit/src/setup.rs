@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
+use keywright_identity::Postbox;
 use keywright_secret::Secret;
-use keywright_server::Server;
 use keywright_server::config::Config;
 use keywright_store::Database;
 use keywright_store::testing::Scene;
 use tempfile::TempDir;
 
 use crate::audit::Seen;
-use crate::server::TestServer;
+use crate::server::{TestServer, begin};
 use crate::{FakeClock, FakeProvider, log};
 
 /// What a test server is started with: SQLite in a folder of its own, and providers of all three
@@ -120,12 +120,17 @@ impl Setup {
         let file = self.folder.path().join("keywright.toml");
         std::fs::write(&file, text).expect("a configuration");
         let (config, _) = Config::load(&self.flags, &environment, Some(file)).expect("a good configuration");
+        // Unless a test is about the mails themselves.
+        let post = Arc::new(Postbox::default());
+        let mailer = (!self.flags.keys().any(|path| path.starts_with("mail."))).then(|| Arc::clone(&post));
         let clock = Arc::new(FakeClock::default());
-        let server = Server::start(&config, clock.clone()).await.expect("the server starts");
+        let server = begin(&config, &clock, mailer.as_ref()).await;
         TestServer {
             server: Some(server),
             config,
             clock,
+            post,
+            mailer,
             provider: self.provider,
             seen: Arc::new(Seen::default()),
             keys,

