@@ -3,6 +3,7 @@
 
 mod api;
 mod audit;
+mod auth_guide;
 mod bodies;
 mod byok;
 mod credentials;
