@@ -1,7 +1,10 @@
 //! The page for agents: what it says is true of the server that serves it.
 
+use std::process::{Command, Stdio};
+
 use keywright_protocol::{ErrorCode, routes};
 use keywright_testkit::{Call, Setup, TestServer};
+use serde_json::Value;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_is_markdown_that_names_the_servers_own_address_and_never_the_callers_host() {
@@ -67,4 +70,54 @@ async fn the_page_tells_what_is_particular_about_the_server() {
 
 async fn page(server: &TestServer) -> String {
     server.call(Call::get(routes::AUTH_GUIDE)).await.text().to_owned()
+}
+
+/// The commands of the page are run as they stand, by the shell, in the order in which an agent would.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_page_work_as_they_stand() {
+    const MAILBOX: &str = "agent@example.com";
+    let server = TestServer::start().await;
+    let page = page(&server).await;
+    let blocks: Vec<&str> =
+        page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let block =
+        |path: &str| *blocks.iter().find(|it| it.starts_with("curl") && it.contains(path)).expect(path);
+    let mut known = vec![("EMAIL", MAILBOX.to_owned())];
+
+    assert_eq!(run(block(routes::TEMPORARY), &known)["success"], true);
+    for (request, completion) in
+        [(routes::SIGNUP_REQUEST, routes::SIGNUP_COMPLETE), (routes::LOGIN_REQUEST, routes::LOGIN_COMPLETE)]
+    {
+        let asked = run(block(request), &known);
+        known.push(("REQUEST_ID", asked["data"]["requestId"].as_str().expect("an id").to_owned()));
+        known.push(("CODE", server.mailed_code(MAILBOX)));
+        let made = run(block(completion), &known);
+        known.push(("KEYWRIGHT_API_KEY", made["data"]["apiKey"]["raw"].as_str().expect("a key").to_owned()));
+        known.push(("KEY_ID", made["data"]["apiKey"]["keyId"].as_str().expect("an id").to_owned()));
+    }
+    let again = run(block(routes::SIGNUP_REQUEST), &known);
+    assert_eq!(again["error"]["code"], ErrorCode::UserAlreadyHasOrganization.as_str());
+
+    let function = blocks.iter().find(|it| it.contains("api()")).expect("the function");
+    let (function, _) = function.split_once("\napi ").expect("its first use");
+    let mut answers = 0;
+    for line in blocks.iter().flat_map(|it| it.lines()).filter(|line| line.starts_with("api ")) {
+        let answer = run(&format!("{function}\n{line}\n"), &known);
+        assert_eq!(answer["success"], true, "{line}: {answer}");
+        answers += 1;
+    }
+    assert_eq!(answers, 5);
+}
+
+/// Runs a part of the page; what it printed.
+fn run(script: &str, known: &[(&str, String)]) -> Value {
+    let mut shell = Command::new("bash");
+    shell.args(["-euc", script]).env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+    // Of two values the later one counts.
+    for (name, value) in known {
+        shell.env(name, value);
+    }
+    let output = shell.output().expect("bash");
+    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
 }

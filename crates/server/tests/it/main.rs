@@ -13,6 +13,7 @@ mod headers;
 mod held;
 mod keys;
 mod litellm;
+mod mail;
 mod models;
 mod openapi;
 mod records;
