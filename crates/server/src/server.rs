@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use url::Url;
 
-use crate::api::{Api, ProviderChecks, router};
+use crate::api::{Api, ProviderChecks, auth_guide_page, router};
 use crate::boot::{
     ClaimNotice, StartError, check_master_key, claim_file, database, dialler, first_claim, gateway_settings,
     instance_secret, listen, unusable, upstreams,
@@ -114,6 +114,7 @@ impl Server {
             temporary: config.auth.temporary,
             instance,
             claim_file: claim_file(config),
+            auth_guide: auth_guide_page(config, &public_url),
             stage: stages.clone(),
         });
         operations::metrics();

@@ -6,6 +6,7 @@ Prints its port once it listens, and ends when its standard input does, so that 
 import argparse
 import asyncio
 import json
+import logging
 import os
 import ssl
 import sys
@@ -99,4 +100,6 @@ async def serve(options):
     server.close()
 
 
+# What it has to say of its own settings is meant for people who run it.
+logging.disable(logging.CRITICAL)
 asyncio.run(serve(options()))

@@ -9,8 +9,8 @@ use keywright_protocol::wire::{
     ApiKey, ApiKeys, CodeRequested, RequestPage, RequestRecord, SignedIn, Success, TemporaryAccount,
 };
 use keywright_protocol::{Clock, ErrorCode, OrganizationId, UserId, routes};
-use keywright_server::Server;
 use keywright_server::config::Config;
+use keywright_server::{Server, StoredMail};
 use keywright_store::testing::{HeldRecords, counted_refusals, hold_records};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use crate::FakeClock;
 use crate::audit::Seen;
 use crate::client::{Call, Reply, Whole};
+use crate::mail_server::code_in;
 use crate::provider::FakeProvider;
 use crate::raw::RawConnection;
 use crate::setup::Setup;
@@ -180,6 +181,20 @@ impl TestServer {
     pub async fn gateway_key(&self, token: &str) -> String {
         let name = keywright_protocol::KeyId::new().to_string();
         self.key(token, json!({"name": name})).await.raw.expect("the key itself")
+    }
+
+    /// The mails that it keeps as files, the newest last.
+    pub fn outbox(&self) -> Vec<StoredMail> {
+        keywright_server::outbox(&self.config).expect("the outbox")
+    }
+
+    /// The code in the newest mail to `mailbox`, read out of the outbox.
+    pub fn mailed_code(&self, mailbox: &str) -> String {
+        let mails = self.outbox();
+        let newest = mails.iter().rfind(|mail| mail.to == mailbox).expect("a mail to that mailbox");
+        let code = code_in(&newest.text);
+        self.seen.secret(&code);
+        code
     }
 
     /// The keys that `token` sees.

@@ -1,4 +1,6 @@
-//! `keywright admin`: becoming the administrator of a server.
+//! `keywright admin`: becoming the administrator of a server, and what its operator looks at.
+
+pub(crate) mod outbox;
 
 use clap::{Args, Subcommand};
 use keywright_protocol::Exit;
@@ -18,6 +20,8 @@ use crate::runtime::block_on;
 pub(crate) enum AdminCommand {
     /// Make your account the administrator, with the code that `keywright serve` made
     Claim(ClaimArgs),
+    /// Show the mails that a server on this machine keeps as files because it has no mail server
+    Outbox(outbox::OutboxArgs),
 }
 
 /// The one-time code.
@@ -51,14 +55,8 @@ pub(crate) fn issue_claim(args: &ClaimArgs, output: Output) -> Result<u8, Comman
     Ok(Exit::Ok as u8)
 }
 
-/// Does it.
-pub(crate) async fn run(context: &Context, command: AdminCommand) -> Result<(), CommandError> {
-    match command {
-        AdminCommand::Claim(args) => claim(context, args).await,
-    }
-}
-
-async fn claim(context: &Context, args: ClaimArgs) -> Result<(), CommandError> {
+/// Claims the server that is in use.
+pub(crate) async fn claim(context: &Context, args: ClaimArgs) -> Result<(), CommandError> {
     let code = match args.code {
         Some(code) if code.expose() != "-" => code,
         _ => input::secret("code")?,

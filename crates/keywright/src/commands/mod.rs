@@ -19,6 +19,7 @@ pub(crate) mod why;
 use keywright_protocol::Exit;
 
 use crate::arguments::{Arguments, Command};
+use crate::commands::admin::AdminCommand;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::Output;
@@ -30,7 +31,7 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8, CommandErr
     if let Some(Command::Serve(args)) = command {
         return serve::serve(&args, global.insecure, output);
     }
-    if let Some(Command::Admin(admin::AdminCommand::Claim(args))) = &command
+    if let Some(Command::Admin(AdminCommand::Claim(args))) = &command
         && args.is_new()
     {
         return admin::issue_claim(args, output);
@@ -53,7 +54,10 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8, CommandErr
         Some(Command::Usage(args)) => block_on(usage::usage(&context()?, args)),
         Some(Command::Why(args)) => block_on(why::why(&context()?, &args)),
         Some(Command::Doctor) => return doctor::doctor(global, output),
-        Some(Command::Admin(command)) => block_on(admin::run(&context()?, command)),
+        Some(Command::Admin(AdminCommand::Claim(args))) => block_on(admin::claim(&context()?, args)),
+        Some(Command::Admin(AdminCommand::Outbox(args))) => {
+            return admin::outbox::show(&args, global.insecure, output);
+        }
         Some(Command::Serve(args)) => return serve::serve(&args, false, output),
         // These need no settings, and nobody's leave.
         Some(Command::Man(args)) => man::man(&args, output),

@@ -19,6 +19,17 @@ pub(super) const OWN: &[(&str, &str, &str)] = &[
         "Set a provider's key, ANTHROPIC_API_KEY for instance, try `keywright run --demo`, or start a server.",
     ),
     (
+        "OUTBOX_EMPTY",
+        "No mail that was asked for is in the server's outbox: none was sent, it is older than a week, the folder is \
+         another server's, or mails go to a mail server.",
+        "The message says which; `--data-dir` names the folder.",
+    ),
+    (
+        "OUTBOX_UNREADABLE",
+        "The folder `outbox` of the data folder belongs to somebody else.",
+        "Run the command as the user that the server runs as.",
+    ),
+    (
         "FILE_DAMAGED",
         "`providers.json` holds no JSON object of providers.",
         "Mend the file, or move it away and store the keys again.",

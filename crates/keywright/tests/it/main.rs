@@ -15,6 +15,7 @@ mod durability;
 mod fake_api;
 mod home;
 mod local;
+mod mail;
 mod models;
 mod onboarding;
 mod openapi;

@@ -1,5 +1,6 @@
 //! The JSON API. Handlers are thin: they read, ask `identity` or the records, and wrap the answer.
 
+mod auth_guide;
 mod caller;
 mod claim;
 mod health;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
+use bytes::Bytes;
 use keywright_identity::Identity;
 use keywright_protocol::{ApiError, Clock, ErrorCode};
 use keywright_secret::Secret;
@@ -32,6 +34,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(crate) use auth_guide::page as auth_guide_page;
 pub(crate) use health::{healthz, readyz};
 pub use openapi::document;
 pub(crate) use providers::ProviderChecks;
@@ -53,6 +56,8 @@ pub(crate) struct Api {
     pub(crate) instance: Secret,
     /// The file with the administrator code, gone once that is used.
     pub(crate) claim_file: PathBuf,
+    /// The page for agents that want a key.
+    pub(crate) auth_guide: Bytes,
     pub(crate) stage: watch::Receiver<Stage>,
 }
 
@@ -88,6 +93,7 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(instance::prove))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
+        .routes(routes!(auth_guide::auth_guide))
         .routes(routes!(openapi::openapi))
 }
 

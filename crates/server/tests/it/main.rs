@@ -3,6 +3,7 @@
 
 mod api;
 mod audit;
+mod auth_guide;
 mod bodies;
 mod byok;
 mod credentials;
@@ -12,6 +13,7 @@ mod headers;
 mod held;
 mod keys;
 mod litellm;
+mod mail;
 mod mailbox;
 mod models;
 mod openapi;

@@ -61,8 +61,13 @@ fn connects(source: &Source) -> Vec<Finding> {
         "lookup_host (",
         ". to_socket_addrs (",
     ];
-    find(source, &patterns, &[], "only `dial` connects and resolves")
+    let mut findings = find(source, &patterns, &[], "only `dial` connects and resolves");
+    findings.extend(find(source, &["lettre : :"], SENDS_MAIL, "mail is sent in one place"));
+    findings
 }
+
+/// The mail server is spoken to by lettre, which connects by itself.
+const SENDS_MAIL: &[&str] = &["crates/server/src/mail/smtp.rs", "crates/server/src/mail/message.rs"];
 
 /// SQL stands in `store`, and where another agent's SQLite file is looked into.
 fn speaks_sql(source: &Source) -> Vec<Finding> {
@@ -173,6 +178,7 @@ mod tests {
             ),
             ("fn a() { env::var_os(\"X\"); }", "crates/keywright/src/a.rs", "crates/keywright/tests/it/a.rs"),
             ("fn a() { TcpStream::connect(x); }", "crates/gateway/src/a.rs", "crates/dial/src/a.rs"),
+            ("fn a() { lettre::x(); }", "crates/server/src/api/a.rs", "crates/server/src/mail/smtp.rs"),
             ("fn a() { tokio::net::lookup_host(x); }", "crates/server/src/a.rs", "crates/testkit/src/a.rs"),
             ("const A: &str = \"SELECT a FROM b\";", "crates/identity/src/a.rs", "crates/store/src/a.rs"),
             (
