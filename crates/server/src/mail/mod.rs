@@ -46,13 +46,7 @@ impl Post {
                 let from = config.mail.from.as_ref();
                 Way::Smtp(Box::new(Smtp::new(server.clone(), from, config.extra_ca.as_deref())?))
             }
-            None => {
-                let outbox = Outbox::of(&config.data_dir);
-                outbox
-                    .make()
-                    .map_err(|source| StartError::File { path: outbox.folder().to_owned(), source })?;
-                Way::Outbox(outbox)
-            }
+            None => Way::Outbox(Outbox::of(&config.data_dir)),
         };
         let server = public_url.as_str().trim_end_matches('/').to_owned();
         Ok(Self { server, from: config.mail.from.clone(), way, clock })

@@ -54,10 +54,6 @@ impl Outbox {
         &self.0
     }
 
-    pub(super) fn make(&self) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)
-    }
-
     /// Writes a mail.
     pub(super) async fn put(&self, message: Vec<u8>, at: Timestamp) -> io::Result<()> {
         let outbox = self.clone();
@@ -65,7 +61,7 @@ impl Outbox {
     }
 
     fn write(&self, message: &[u8], at: Timestamp) -> io::Result<()> {
-        self.make()?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)?;
         // Of mode 0600, and whole before it has a name that is looked for. It is not forced to the disk: after
         // a power cut one asks for another code.
         let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.0)?;

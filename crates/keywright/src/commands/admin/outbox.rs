@@ -68,7 +68,7 @@ fn why_empty(config: &Config, to: Option<&Mailbox>) -> (String, String) {
         return (message, "Look into the mailbox itself, or into the log of the mail server.".to_owned());
     }
     let message = format!("No mail{to} is in {}", folder.display());
-    let hint = if folder.exists() {
+    let hint = if config.data_dir.exists() {
         "Mails stay for a week; a code is mailed by `keywright auth signup-request --email EMAIL`."
     } else {
         "No server has been started on this folder: name that of the server with `--data-dir` or `--config`."
