@@ -151,4 +151,21 @@ mod tests {
         assert!(read(&longest).is_some());
         assert_eq!(read(&format!("{}@x.example", "a".repeat(65))), None);
     }
+
+    proptest::proptest! {
+        /// However it was spelled, what is read is one spelling, which can stand in the head of a mail.
+        #[test]
+        fn what_is_read_is_its_own_only_spelling(
+            text in "[A-Za-z.+_'-]{1,8}@[A-Za-zßüｅ-]{1,6}[.。][A-Za-zé]{1,6}\\.?|\\PC{1,8}@\\PC{1,8}"
+        ) {
+            if let Ok(mailbox) = text.parse::<Mailbox>() {
+                proptest::prop_assert!(mailbox.as_str().bytes().all(|byte| byte.is_ascii_graphic()));
+                proptest::prop_assert!(!mailbox.as_str().bytes().any(|byte| byte.is_ascii_uppercase()));
+                proptest::prop_assert_eq!(mailbox.as_str().matches('@').count(), 1);
+                proptest::prop_assert_eq!(read(mailbox.as_str()), Some(mailbox.to_string()));
+                let loud = mailbox.as_str().to_ascii_uppercase();
+                proptest::prop_assert_eq!(read(&loud), Some(mailbox.to_string()));
+            }
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod clients;
 mod doctor;
 mod documents;
 mod durability;
+mod durability_signup;
 mod fake_api;
 mod home;
 mod local;
