@@ -15,6 +15,7 @@ mod litellm;
 mod mailbox;
 mod models;
 mod openapi;
+mod organizations;
 mod records;
 mod review;
 mod revocation;
