@@ -54,7 +54,8 @@ impl ErrorCode {
             Self::Forbidden => {
                 "Tokens that `keywright run` hands to agents do less than those of people, on purpose: they make \
                  no tokens and take nothing over. What only an administrator may do needs the token that claimed \
-                 the server, or a key made with it afterwards."
+                 the server, or a key made with it afterwards. In an organization, `details.requiredRole` says what \
+                 the token's user would have to be: docs/guides/organizations.md has the table."
             }
             Self::InvalidRequest => {
                 "Field and parameter names are exact, in camelCase, and unknown ones are refused, so that a \
@@ -231,7 +232,9 @@ impl ErrorCode {
             Self::EmailRateLimited => {
                 "20 mails an hour go to one mailbox. Wrong codes are counted by the day, 100 for one mailbox and \
                  2,000 for the whole server, so that nobody guesses through. If you did not ask that often, \
-                 somebody else did; nothing was taken over, and the wait ends by itself."
+                 somebody else did; nothing was taken over, and the wait ends by itself. Invitations are counted \
+                 apart: 20 an hour for an organization, 60 for a user, 20 to a mailbox, and one to a mailbox in 30 \
+                 seconds."
             }
             Self::IpRateLimited => {
                 "60 requests an hour are taken from one address, successful or not; an IPv6 network of 64 bits \
@@ -295,7 +298,8 @@ impl ErrorCode {
                  needs a new invitation."
             }
             Self::MaxOrganizationsReached => {
-                "The cap is for owners; one can be a member of any number of organizations."
+                "The cap is for owners; one can be an admin or a member of any number of organizations. It holds for \
+                 making one, for accepting an invitation as an owner and for being made one."
             }
             Self::LastOwner => {
                 "Owners make other members owners, and only then go. Deleting the organization ends all keys in it \

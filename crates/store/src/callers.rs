@@ -1,11 +1,13 @@
 //! Who asks for a change: read in the middle of the transaction that makes it, so that it is judged by what is
 //! true at the commit.
 
+use keywright_protocol::wire::UserKind;
 use keywright_protocol::{KeyId, Mailbox, OrganizationId, Role, Scopes, Timestamp, UserId};
 use sqlx::FromRow;
 
 use crate::StoreError;
 use crate::engine::{Transaction, values};
+use crate::members::read_kind;
 use crate::statement::statements;
 use crate::tokens::{read_id, take_turn};
 
@@ -25,7 +27,9 @@ pub struct Acting {
 pub struct CallerFacts {
     /// Whose it is.
     pub user: UserId,
-    /// What that user is in the organization.
+    /// What kind of user that is.
+    pub kind: UserKind,
+    /// What the user is in the organization.
     pub role: Role,
     /// The user's mailbox.
     pub mailbox: Option<Mailbox>,
@@ -75,6 +79,7 @@ pub(crate) fn read_role(name: &str, column: &'static str) -> Result<Role, StoreE
 #[derive(FromRow)]
 struct StoredCaller {
     user_id: String,
+    user_kind: String,
     role: String,
     mailbox: Option<String>,
     scopes: String,
@@ -85,6 +90,7 @@ impl StoredCaller {
     fn read(self) -> Result<CallerFacts, StoreError> {
         Ok(CallerFacts {
             user: read_id(&self.user_id, "tokens.user_id")?,
+            kind: read_kind(&self.user_kind)?,
             role: read_role(&self.role, "memberships.role")?,
             mailbox: self.mailbox.map(|text| read_id(&text, "users.mailbox")).transpose()?,
             scopes: Scopes::from_stored(&self.scopes),
@@ -94,7 +100,7 @@ impl StoredCaller {
 }
 
 statements! {
-    CALLER = "SELECT t.user_id, m.role, u.mailbox, t.scopes, t.administrator FROM tokens t \
+    CALLER = "SELECT t.user_id, u.kind AS user_kind, m.role, u.mailbox, t.scopes, t.administrator FROM tokens t \
               JOIN users u ON u.id = t.user_id AND u.status = 'active' \
               JOIN memberships m ON m.user_id = t.user_id AND m.organization_id = t.organization_id \
               WHERE t.id = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2)";

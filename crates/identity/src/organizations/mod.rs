@@ -11,7 +11,7 @@ mod services;
 
 use keywright_protocol::wire::{
     CreateOrganization, DeletedOrganization, EnteredOrganization, Organization, Organizations,
-    UpdateOrganization,
+    UpdateOrganization, UserKind,
 };
 use keywright_protocol::{ApiError, ErrorCode, OrganizationId, Principal, Role, Scope};
 use keywright_secret::PlatformToken;
@@ -61,7 +61,8 @@ impl Identity {
     ///
     /// # Errors
     /// `INVALID_NAME`, `COMPANY_NAME_TOO_LONG`, `INVALID_REQUEST` for a description, `INVALID_EXPIRES_IN_DAYS`,
-    /// `MAX_ORGANIZATIONS_REACHED`, `INSUFFICIENT_SCOPE` without `projects:create`, `FORBIDDEN` for a child.
+    /// `MAX_ORGANIZATIONS_REACHED`, `INSUFFICIENT_SCOPE` without `projects:create`, `FORBIDDEN` for a child and
+    /// for a service account.
     pub async fn create_organization(
         &self,
         principal: &Principal,
@@ -77,6 +78,7 @@ impl Identity {
         let new = NewOrganization { key, name, description };
         let judge = |caller: &CallerFacts, owned: i64| {
             refuse_wider(caller.scopes, scopes)?;
+            refuse_service(caller)?;
             refuse_more_organizations(owned)
         };
         let change = self.inner.store.insert_organization(&new, &acting, judge).await;
@@ -184,6 +186,16 @@ fn acts_in(principal: &Principal, organization: OrganizationId) -> Result<(), Ap
     Err(ApiError::new(ErrorCode::NotFound)
         .because("There is no such organization for this token, which acts in one alone.")
         .next("See `keywright orgs list`, and use a key that was made in that organization."))
+}
+
+/// Nobody could sign in as the owner, and it would outlive the account.
+fn refuse_service(caller: &CallerFacts) -> Result<(), ApiError> {
+    match caller.kind {
+        UserKind::Service => Err(ApiError::new(ErrorCode::Forbidden)
+            .because("A service account owns no organization: nobody could sign in as its owner.")
+            .next("Make it with the key of a person.")),
+        UserKind::Person | UserKind::Temporary => Ok(()),
+    }
 }
 
 fn refuse_more_organizations(owned: i64) -> Result<(), ApiError> {

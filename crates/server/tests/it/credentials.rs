@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use keywright_protocol::{ErrorCode, Scope, routes};
+use keywright_protocol::{ErrorCode, InvitationId, KeyId, OrganizationId, Scope, UserId, routes};
 use keywright_providers::{Dialect, Handling, ROUTES, Route};
 use keywright_secret::{PlatformToken, TokenKind};
 use keywright_testkit::usual::Kind;
@@ -80,7 +80,11 @@ impl Target {
             "PATCH" if self.path == routes::CHILD => {
                 call.json(&json!({"token": PlatformToken::mint(TokenKind::Access).expose()}))
             }
+            "PATCH" if self.path.contains("/members/") => call.json(&json!({"role": "member"})),
             "PATCH" => call.json(&json!({"name": "n"})),
+            "POST" if self.path.ends_with("/invitations") => call.json(&json!({"email": "a@b.example"})),
+            "POST" if self.path.ends_with("/accept") => call.json(&json!({})),
+            "POST" if self.path.starts_with(routes::ORGANIZATIONS) => call.json(&json!({"name": "n"})),
             "POST" => call.json(&json!({"model": "m", "contents": [], "messages": []})),
             _ => call,
         }
@@ -125,6 +129,20 @@ const API: &[(&str, &str, Option<Scope>)] = &[
     ("PATCH", routes::KEY, Some(Scope::ApiKeysManage)),
     ("DELETE", routes::KEY, Some(Scope::ApiKeysManage)),
     ("POST", routes::ROTATE, Some(Scope::ApiKeysManage)),
+    ("GET", routes::ORGANIZATIONS, Some(Scope::ProjectsRead)),
+    ("POST", routes::ORGANIZATIONS, Some(Scope::ProjectsCreate)),
+    ("GET", routes::ORGANIZATION, Some(Scope::ProjectsRead)),
+    ("PATCH", routes::ORGANIZATION, Some(Scope::ProjectsCreate)),
+    ("DELETE", routes::ORGANIZATION, Some(Scope::ProjectsCreate)),
+    ("GET", routes::MEMBERS, Some(Scope::ProjectsRead)),
+    ("PATCH", routes::MEMBER, Some(Scope::ProjectsCreate)),
+    ("DELETE", routes::MEMBER, Some(Scope::ProjectsCreate)),
+    ("GET", routes::ORGANIZATION_INVITATIONS, Some(Scope::ProjectsRead)),
+    ("POST", routes::ORGANIZATION_INVITATIONS, Some(Scope::ProjectsCreate)),
+    ("POST", routes::SERVICE_ACCOUNTS, Some(Scope::ProjectsCreate)),
+    ("GET", routes::INVITATIONS, Some(Scope::ProjectsRead)),
+    ("DELETE", routes::INVITATION, Some(Scope::ProjectsCreate)),
+    ("POST", routes::ACCEPT_INVITATION, Some(Scope::ProjectsCreate)),
     ("GET", routes::MODELS, Some(Scope::ModelsUse)),
     ("GET", routes::REQUESTS, Some(Scope::ExecutionsRead)),
     ("GET", routes::REQUEST, Some(Scope::ExecutionsRead)),
@@ -148,10 +166,21 @@ const OPEN: &[&str] = &[
 fn api_targets() -> Vec<Target> {
     let target = |(method, path, _): &(&'static str, &str, Option<Scope>)| Target {
         method,
-        path: path.replace("{id}", "key_0190a1b2c3d47e8f9a0b1c2d3e4f5061"),
+        path: filled(path),
         gemini: false,
     };
     API.iter().map(target).collect()
+}
+
+/// The path, with an id of nothing in each of its places.
+fn filled(path: &str) -> String {
+    let kind = match path {
+        path if path.starts_with(routes::ORGANIZATIONS) => OrganizationId::PREFIX,
+        path if path.starts_with(routes::INVITATIONS) => InvitationId::PREFIX,
+        _ => KeyId::PREFIX,
+    };
+    let digits = "0190a1b2c3d47e8f9a0b1c2d3e4f5061";
+    path.replace("{id}", &format!("{kind}{digits}")).replace("{user}", &format!("{}{digits}", UserId::PREFIX))
 }
 
 fn all_targets() -> Vec<Target> {
@@ -249,8 +278,14 @@ async fn a_vendors_key_is_named_and_not_repeated_wherever_it_stands() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_without_the_scope_is_refused_the_same_from_every_place() {
     let server = TestServer::start().await;
-    let account = server.account().await;
-    let scopes = [Scope::ModelsUse, Scope::ApiKeysManage, Scope::ExecutionsRead];
+    let account = server.person("owner@example.com").await;
+    let scopes = [
+        Scope::ModelsUse,
+        Scope::ApiKeysManage,
+        Scope::ExecutionsRead,
+        Scope::ProjectsRead,
+        Scope::ProjectsCreate,
+    ];
     for missing in scopes {
         let left: Vec<_> =
             scopes.iter().filter(|scope| **scope != missing).map(|scope| scope.as_str()).collect();

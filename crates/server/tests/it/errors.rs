@@ -13,6 +13,7 @@ const HERE: &[&str] = &[
     include_str!("litellm.rs"),
     include_str!("mailbox.rs"),
     include_str!("models.rs"),
+    include_str!("organizations.rs"),
     include_str!("records.rs"),
     include_str!("revocation.rs"),
     include_str!("rotation.rs"),
@@ -29,6 +30,8 @@ const ELSEWHERE: &[(ErrorCode, &str)] = &[
     (ErrorCode::MailRateLimited, "crates/identity/tests/it/code_requests.rs"),
     // Needs a database that refuses one statement.
     (ErrorCode::OrganizationCreationFailed, "crates/identity/tests/it/signup.rs"),
+    // Needs 500 members.
+    (ErrorCode::MaxMembersReached, "crates/identity/tests/it/service_accounts.rs"),
     // Needs a defect.
     (ErrorCode::Internal, "crates/gateway/src/respond.rs"),
 ];

@@ -17,6 +17,7 @@ mod mail;
 mod mailbox;
 mod models;
 mod openapi;
+mod organizations;
 mod records;
 mod review;
 mod revocation;

@@ -41,7 +41,8 @@ fn every_path_of_the_gateway_is_described() {
 async fn a_path_takes_the_methods_that_are_described_and_names_them_where_it_takes_no_other() {
     let server = TestServer::start().await;
     for (template, operations) in own_paths() {
-        let path = template.replace("{id}", "key_01a1fb1b61707227bd0532ecdd9c09ba");
+        let path =
+            template.replace("{id}", "key_01a1fb1b61707227bd0532ecdd9c09ba").replace("{user}", "usr_0");
         let mut allowed: BTreeSet<String> = operations.keys().map(|method| method.to_uppercase()).collect();
         // What answers GET answers HEAD.
         if allowed.contains("GET") {

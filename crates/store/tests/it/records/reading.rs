@@ -4,7 +4,7 @@ use keywright_protocol::record::{Intent, Notes, Outcome, OutcomeKind, RecordOp};
 use keywright_protocol::wire::{TokenUsage, UpstreamError, UsageTotal};
 use keywright_protocol::{KeyId, OrganizationId, RequestId};
 use keywright_store::testing::on_both;
-use keywright_store::{OutcomeFilter, UnknownOutcome};
+use keywright_store::{OutcomeFilter, RecordsOf, UnknownOutcome};
 use std::sync::Arc;
 
 use super::*;
@@ -142,6 +142,27 @@ async fn nobody_sees_what_belongs_to_another_organization() {
         assert!(!reader.holds_response(theirs, "resp_1\0").await.expect("an answer"));
         let usage = reader.usage(ours, NOW, NOW.plus_seconds(1)).await.expect("a report");
         assert_eq!(usage.total.requests, 1);
+        writer.shutdown().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_one_user_only_its_own_records_are_seen_and_summed() {
+    on_both(|scene| async move {
+        let (writer, reader) = (writer(&scene.store).await, reader(&scene.store).await);
+        let organization = OrganizationId::new();
+        let (own, others) = (intent(organization), intent(organization));
+        write(&writer, vec![whole(own.clone()), whole(others.clone())]).await.expect("written");
+        let of = RecordsOf { organization, user: Some(own.user) };
+        let page = reader.page(of, &RequestFilter::default()).await.expect("a page");
+        assert_eq!(page.requests.iter().map(|record| record.id).collect::<Vec<_>>(), [own.id]);
+        assert!(reader.find(of, own.id).await.expect("an answer").is_some());
+        assert!(reader.find(of, others.id).await.expect("an answer").is_none());
+        let report = reader.usage(of, NOW, NOW.plus_seconds(1)).await.expect("a report");
+        assert_eq!((report.total.requests, report.models[0].total.requests), (1, 1));
+        let report = reader.usage(organization, NOW, NOW.plus_seconds(1)).await.expect("a report");
+        assert_eq!((report.total.requests, report.models[0].total.requests), (2, 2));
         writer.shutdown().await;
     })
     .await;
