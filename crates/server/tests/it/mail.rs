@@ -91,7 +91,7 @@ async fn a_mailbox_that_the_mail_server_refuses_is_told_and_others_are_mailed() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_mail_server_the_outbox_has_the_code_and_keeps_it_for_a_week() {
-    let server = Setup::new().await.start().await;
+    let server = Setup::new().await.set("mail.from", "keywright@mail.example").start().await;
     let _: Value = server.data(request(MAILBOX)).await;
     let code = server.mailed_code(MAILBOX);
     let _: Value = server.data(complete(MAILBOX, &code)).await;
