@@ -15,3 +15,4 @@ mod provision;
 mod resolve;
 mod settings;
 mod stored;
+mod stored_keys;
