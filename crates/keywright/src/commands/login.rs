@@ -64,8 +64,8 @@ async fn bring(context: &Context, file: Option<PathBuf>) -> Result<Secret, Comma
         }
         (None, Some(path)) if path.as_os_str() == "-" => {
             let key = if input::is_typed() {
-                context.output.say("Paste the API key and press Enter; it is not shown.");
-                read_api_key(input::hidden().await?.expose().as_bytes())
+                let prompt = "Paste the API key and press Enter; it is not shown.";
+                read_api_key(input::hidden(context.output, prompt).await?.expose().as_bytes())
             } else {
                 read_api_key(io::stdin().lock())
             };
