@@ -42,6 +42,9 @@ pub struct KeyMetadata {
     /// Until when; absent for ever, and where it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
+    /// Whether its account is a temporary one, with which it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temporary: Option<bool>,
     /// The organization that it acts in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub organization_id: Option<OrganizationId>,
@@ -68,8 +71,7 @@ impl KeyMetadata {
             scopes: Some(names(key.scopes)),
             created_at: Some(key.created_at),
             expires_at: key.expires_at,
-            organization_id: None,
-            organization_name: None,
+            ..Self::default()
         }
     }
 
@@ -79,6 +81,7 @@ impl KeyMetadata {
             key_id: Some(who.token_id),
             scopes: Some(names(who.scopes)),
             expires_at: who.expires_at,
+            temporary: Some(who.temporary),
             organization_id: Some(who.account.organization_id),
             organization_name: Some(who.organization_name.clone()),
             ..Self::default()
@@ -102,6 +105,7 @@ impl KeyMetadata {
             created_at: told.created_at.or(self.created_at),
             // A key without an end is told by leaving the end out.
             expires_at: told.expires_at,
+            temporary: told.temporary.or(self.temporary),
             organization_id: told.organization_id.or(self.organization_id),
             organization_name: told.organization_name.or(self.organization_name),
         }

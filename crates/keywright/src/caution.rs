@@ -52,6 +52,8 @@ fn ending(context: &Context, key: &StoredKey) -> Option<String> {
         return Some(format!("{begun} has expired, {end}. {SIGN_IN}"));
     }
     let mend = match key.metadata.key_id.filter(|_| key.metadata.manages_keys()) {
+        // Its successor would end with the account as well.
+        _ if key.metadata.temporary == Some(true) => SIGN_UP.to_owned(),
         Some(id) => format!("Put a new one in its place: `keywright tokens rotate {id}`."),
         None => SIGN_IN.to_owned(),
     };
@@ -77,6 +79,9 @@ pub(crate) fn is_soon(end: Timestamp, now: Timestamp) -> bool {
 const SOON_SECONDS: i64 = 7 * 86_400;
 const SIGN_IN: &str = "Sign in again with `keywright auth login-request --email EMAIL`, or store another key \
                        with `keywright login --api-key-file FILE`.";
+
+const SIGN_UP: &str = "It ends with its temporary account, which `keywright auth signup-request --email EMAIL` \
+                       makes one that stays.";
 
 #[cfg(test)]
 mod tests {

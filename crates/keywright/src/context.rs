@@ -235,7 +235,8 @@ impl Context {
         let missing = |why: &str| {
             let message = format!("no credential for {} is set, and {why}", self.server.url);
             Err(CommandError::known(ErrorCode::KeyMissing, message)
-                .hint("Set KEYWRIGHT_API_KEY, or allow a temporary account."))
+                .hint("Store a key with `keywright login --api-key-file FILE`, or set KEYWRIGHT_API_KEY.")
+                .hint("With a mailbox: `keywright auth login-request --email EMAIL`."))
         };
         if self.no_temporary {
             missing("temporary accounts are switched off")
@@ -266,8 +267,10 @@ pub(crate) fn report_set_aside(output: Output, file: &Path, moved: Option<&Path>
 /// Neither settings nor credentials know the profile.
 pub(crate) fn unknown_profile(profile: &ProfileName) -> CommandError {
     let message = format!("there is no profile `{profile}`");
-    CommandError::new(Exit::User, "PROFILE_UNKNOWN", message)
-        .hint("See which there are: `keywright profiles list`. Signing in makes one.")
+    CommandError::new(Exit::User, "PROFILE_UNKNOWN", message).hint(
+        "See which there are: `keywright profiles list`. Signing in makes one, `keywright profiles use` \
+               chooses one.",
+    )
 }
 
 /// Where a credential is named for one command alone: by its flag, or in its environment.

@@ -36,12 +36,15 @@ pub(crate) fn confirm(output: Output, question: &str) -> Result<bool, CommandErr
     Ok(matches!(line()?.trim(), "y" | "Y" | "yes"))
 }
 
-/// A line that is typed, without showing it. A signal that ends the command shows again what is typed next.
-pub(crate) async fn hidden() -> Result<Secret, CommandError> {
+/// Asks for a line that is not shown while it is typed. A signal that ends the command shows again what is
+/// typed next.
+pub(crate) async fn hidden(output: Output, prompt: &str) -> Result<Secret, CommandError> {
     let failed = |error: std::io::Error| unreadable(&error);
     let (mut interrupt, mut terminate) =
         (signal(SignalKind::interrupt()).map_err(failed)?, signal(SignalKind::terminate()).map_err(failed)?);
     let _unseen = Unseen::begin().map_err(|error| unreadable(&error.into()))?;
+    // What is typed before this would be seen.
+    output.say(prompt);
     let typed = tokio::task::spawn_blocking(line);
     tokio::select! {
         typed = typed => typed.map_err(|error| unreadable(&error.into()))?.map(Secret::new),

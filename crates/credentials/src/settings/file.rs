@@ -84,12 +84,19 @@ impl HeldSettings {
 
     /// Writes what is set for `profile`; fields of it that this version does not know stay.
     pub fn set_profile(&mut self, profile: &ProfileName, set: ProfileSettings) {
-        let root = self.document.as_table_mut();
-        if let Some(table) = child(root, "profiles", true).and_then(|all| child(all, profile.as_str(), false))
-        {
-            put(table, "server", set.server.as_deref());
-            put(table, "organization_id", set.organization_id.as_deref());
-            put(table, "organization_name", set.organization_name.as_deref());
+        let profiles = child(self.document.as_table_mut(), "profiles", true);
+        let profiles = profiles.and_then(Item::as_table_like_mut);
+        if let Some(item) = profiles.and_then(|profiles| child(profiles, profile.as_str(), false)) {
+            if let Some(table) = item.as_table_like_mut() {
+                put(table, "server", set.server.as_deref());
+                put(table, "organization_id", set.organization_id.as_deref());
+                put(table, "organization_name", set.organization_name.as_deref());
+            }
+            // Without a line of its own it needs a heading, or it would be gone.
+            if let Some(table) = item.as_table_mut().filter(|table| table.is_empty()) {
+                table.set_dotted(false);
+                table.set_implicit(false);
+            }
         }
         self.settings.profiles.insert(profile.to_string(), set);
     }
@@ -116,14 +123,15 @@ impl HeldSettings {
     }
 }
 
-/// The table `name`, made if it is not there; `None` when a value has that name.
-fn child<'t>(parent: &'t mut dyn TableLike, name: &str, implicit: bool) -> Option<&'t mut dyn TableLike> {
+/// What has that name; a table, if nothing has yet.
+fn child<'t>(parent: &'t mut dyn TableLike, name: &str, implicit: bool) -> Option<&'t mut Item> {
     if parent.get(name).is_none() {
         let mut made = Table::new();
         made.set_implicit(implicit);
+        // Inside of an inline table it becomes one as well.
         parent.insert(name, Item::Table(made));
     }
-    parent.get_mut(name)?.as_table_like_mut()
+    parent.get_mut(name)
 }
 
 /// Sets a text, or takes it out. One that is there is changed where it stands, with the comments around it.

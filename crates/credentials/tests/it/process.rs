@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use keywright_client::{Client, PlainText, ServerUrl};
 use keywright_credentials::store::SafeFile;
-use keywright_credentials::{CredentialFile, Outcome, ProfileName, provision};
-use keywright_protocol::SystemClock;
+use keywright_credentials::{CredentialFile, Outcome, ProfileName, ProfileSettings, SettingsFile, provision};
+use keywright_protocol::{OrganizationId, SystemClock};
 use std::time::Duration;
+
+use crate::profiles::{Home, new_key};
 
 /// A process that plays `part` on the file at `path`.
 pub(crate) fn playing(part: &str, path: &std::path::Path) -> Command {
@@ -54,6 +56,8 @@ fn part() {
         "count" => (0..5).for_each(|_| count(&path)),
         "write once" => write_once(&path),
         "provision" => provision_once(&path),
+        "set profiles" => set_profiles(&path),
+        "save keys" => save_keys(&path),
         other => panic!("no part {other}"),
     }
 }
@@ -95,6 +99,44 @@ fn write_once(path: &str) {
     if let Err(error) = locked.replace(contents()[1].as_bytes()) {
         eprintln!("{error}");
         std::process::exit(9);
+    }
+}
+
+/// Sets profiles that begin with `PART_NAME`, until it is killed or five are there.
+fn set_profiles(path: &str) {
+    let name = std::env::var("PART_NAME").unwrap();
+    let rounds = std::env::var("PART_ROUNDS").unwrap().parse().unwrap();
+    let file = SettingsFile::new(path);
+    for round in 0..rounds {
+        let profile: ProfileName = format!("{name}-{}", round % 5).parse().unwrap();
+        let set = ProfileSettings { organization_name: Some("x".repeat(round % 9000)), ..Default::default() };
+        file.change(|held| {
+            held.set_profile(&profile, set);
+            held.set_active(&profile);
+        })
+        .unwrap();
+    }
+}
+
+/// Saves keys of organizations that are all called `PART_NAME`, and notes each before it does.
+fn save_keys(path: &str) {
+    let home = Home::at(path);
+    let rounds: usize = std::env::var("PART_ROUNDS").unwrap().parse().unwrap();
+    let name = std::env::var("PART_NAME").unwrap();
+    let fixed = std::env::var("PART_ORGANIZATION").ok();
+    for _ in 0..rounds {
+        let organization = match &fixed {
+            Some(id) => id.parse().unwrap(),
+            None => OrganizationId::new(),
+        };
+        let key = new_key(Some((organization, &name)));
+        if let Ok(begun) = std::env::var("PART_BEGUN") {
+            std::fs::write(begun, format!("{organization} {}", key.raw.expose())).unwrap();
+        }
+        if let Err(error) = home.save(key, None) {
+            eprintln!("{error}");
+            std::process::exit(9);
+        }
     }
 }
 

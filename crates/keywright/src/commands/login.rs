@@ -38,17 +38,7 @@ pub(crate) struct LoginArgs {
 pub(crate) async fn login(context: &Context, args: LoginArgs) -> Result<(), CommandError> {
     let raw = bring(context, args.api_key_file).await?;
     let prefix = check_api_key(&raw).map_err(|error| refused("the key", error))?.hint();
-    let known = match verify(context, &raw).await? {
-        Some(known) => known,
-        None => {
-            context.output.warn(&format!(
-                "{} cannot be reached, so the key is stored as it is and may not be good. `keywright whoami` \
-                 asks once the server can be reached.",
-                context.server.url
-            ));
-            Known::default()
-        }
-    };
+    let known = verify(context, &raw).await?;
     let metadata = KeyMetadata { key_prefix: Some(prefix), ..known.metadata };
     let key = NewStoredKey { raw, metadata: metadata.clone() };
     let saved = saved::store(context, &context.server, key, args.name.as_ref())?;
@@ -74,8 +64,8 @@ async fn bring(context: &Context, file: Option<PathBuf>) -> Result<Secret, Comma
         }
         (None, Some(path)) if path.as_os_str() == "-" => {
             let key = if input::is_typed() {
-                context.output.say("Paste the API key and press Enter; it is not shown.");
-                read_api_key(input::hidden().await?.expose().as_bytes())
+                let prompt = "Paste the API key and press Enter; it is not shown.";
+                read_api_key(input::hidden(context.output, prompt).await?.expose().as_bytes())
             } else {
                 read_api_key(io::stdin().lock())
             };
@@ -85,7 +75,7 @@ async fn bring(context: &Context, file: Option<PathBuf>) -> Result<Secret, Comma
             let key = File::open(&path).map_err(BadApiKey::Unreadable).and_then(read_api_key);
             key.map_err(|error| refused(&path.display().to_string(), error))
         }
-        (None, None) => Err(CommandError::usage("there is nothing to sign in with")
+        (None, None) => Err(CommandError::new(Exit::Usage, "USAGE", "there is nothing to sign in with")
             .hint(
                 "With a key that you have: `keywright login --api-key-file FILE`, or `-` for standard input.",
             )
@@ -95,17 +85,24 @@ async fn bring(context: &Context, file: Option<PathBuf>) -> Result<Secret, Comma
     }
 }
 
-/// Asks the server whether it takes the key; `None` when it cannot be reached. The one on the default
-/// address must prove first whose it is: else nobody has said which server the key is for.
-async fn verify(context: &Context, key: &Secret) -> Result<Option<Known>, CommandError> {
-    let _spinner = Spinner::start("asking the server");
+/// Asks the server whether it takes the key; one that cannot be reached leaves that open. The one on the
+/// default address must prove first whose it is: else nobody has said which server the key is for.
+async fn verify(context: &Context, key: &Secret) -> Result<Known, CommandError> {
+    let spinner = Spinner::start("asking the server");
     let client = context.connect().await?.with_token(key.clone());
-    let who = match client.whoami().await {
-        Ok(who) => who,
-        Err(ClientError::Unreachable { .. }) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    Ok(Some(Known { verified: true, metadata: metadata(&client, &who).await }))
+    let answer = client.whoami().await;
+    drop(spinner);
+    match answer {
+        Ok(who) => Ok(Known { verified: true, metadata: metadata(&client, &who).await }),
+        Err(error @ ClientError::Unreachable { .. }) => {
+            context.output.warn(&format!(
+                "{}. The key is stored as it is, whether it is good or not; `keywright whoami` asks later.",
+                CommandError::from(error).with_causes()
+            ));
+            Ok(Known::default())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Name and age are told to keys that manage keys alone; they are good to have, and no more.

@@ -28,6 +28,9 @@ fn next_step(status: &Status) -> &str {
     match status.next_local_action().or(status.next_action()) {
         Some(action) => action,
         None if status.is_accepted() => "Start an agent with `keywright run -- claude`.",
-        None => "Set KEYWRIGHT_API_KEY to a token of this server, or allow a temporary account.",
+        None => {
+            "Sign in with `keywright login --api-key-file FILE`, or with a mailbox: `keywright auth login-request \
+             --email EMAIL`."
+        }
     }
 }

@@ -57,7 +57,17 @@ pub(super) const OWN: &[(&str, &str, &str)] = &[
     (
         "PROFILE_UNKNOWN",
         "Neither settings nor stored credentials know the profile.",
-        "Add it to the settings file, or leave out `--profile`.",
+        "`keywright profiles list` shows those there are. Signing in makes one, `keywright profiles use` chooses one.",
+    ),
+    (
+        "PROFILE_TAKEN",
+        "The name is that of a profile for another server or organization.",
+        "Choose another `--name`, or leave it out: then one is made up.",
+    ),
+    (
+        "NO_STORED_KEY",
+        "The profile that is to be forgotten with `--revoke` holds no API key.",
+        "Leave out `--revoke`. A temporary account ends by itself.",
     ),
     (
         "PROFILE_INVALID",
@@ -81,7 +91,7 @@ pub(super) const OWN: &[(&str, &str, &str)] = &[
         "The message names the file, the reason stands below it.",
     ),
     ("FILE_BUSY", "Another `keywright` holds the lock of the credentials.", "Try again when it is done."),
-    ("INTERRUPTED", "Something ended the command while it made an account.", "Start it again."),
+    ("INTERRUPTED", "Something ended the command before it had done anything.", "Start it again."),
     ("INPUT", "Standard input cannot be read.", "Give the value as an argument, or pipe it in."),
     ("OUTPUT", "Standard output cannot be written: a full disk, usually.", "Write it elsewhere."),
     (

@@ -130,7 +130,7 @@ fn settings_that_cannot_be_read_are_told_and_the_rest_is_looked_at_all_the_same(
 fn a_profile_that_nothing_knows_and_a_bad_address_are_told() {
     let home = Home::new();
     let finding = found(&mut home.command(["doctor", "--profile", "wrok"]), 1, "profile");
-    expect(&finding, "problem", "there is no profile `wrok`", "config.toml");
+    expect(&finding, "problem", "there is no profile `wrok`", "profiles list");
     let finding = found(home.command(["doctor"]).env("KEYWRIGHT_PROFILE", "a b"), 1, "profile");
     expect(&finding, "problem", "KEYWRIGHT_PROFILE", "Correct");
     let finding = found(&mut home.command(["doctor", "--server", "http://10.0.0.1"]), 1, "server");

@@ -2,6 +2,7 @@
 //! does, and its server with everything that is real.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+mod accounts;
 mod admin;
 mod agents;
 mod arguments;
@@ -16,17 +17,23 @@ mod durability_signup;
 mod fake_api;
 mod home;
 mod local;
+<<<<<<< HEAD
 mod mail;
+=======
+mod login;
+>>>>>>> 102fcaa (keywright: profiles, login and stored keys tried with a real server; the guide to profiles)
 mod models;
 mod onboarding;
 mod openapi;
 mod postgres;
+mod profiles;
 mod provisioning;
 mod run;
 mod serve;
 mod served;
 mod status;
 mod storage_postgres;
+mod stored_keys;
 mod tokens;
 mod tools;
 mod usage;

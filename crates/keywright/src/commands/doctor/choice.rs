@@ -42,7 +42,7 @@ pub(super) fn look(scene: &Scene, settings: Option<&Settings>, credentials: &Cre
     // The default server belongs to no profile, so a name that nothing knows was mistyped.
     if server.source == ServerSource::Default && !profile.is_known(settings, credentials) {
         let message = format!("there is no profile `{profile}`");
-        let mend = format!("Add it to {}, or choose another.", scene.paths.settings.display());
+        let mend = "`keywright profiles list` shows those there are, `keywright profiles use` chooses one.";
         return Choice { server: None, findings: vec![Finding::problem("profile", message, mend)] };
     }
     let findings = vec![

@@ -28,7 +28,7 @@ pub(super) fn choose(place: &Place, args: &UseArgs) -> Result<(), CommandError> 
     held.set_active(name);
     held.save()?;
     let profile = held.settings().profiles.get(name.as_str()).cloned().unwrap_or_default();
-    let server = profile.server.as_deref().unwrap_or(DEFAULT_SERVER);
+    let server = printable(profile.server.as_deref().unwrap_or(DEFAULT_SERVER));
     let organization = profile.organization_name.as_deref().map(printable);
     let shown = json!({ "active": name.as_str(), "server": server, "organizationName": organization });
     place.output.data(&shown, || {

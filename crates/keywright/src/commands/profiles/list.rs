@@ -74,12 +74,15 @@ struct Held {
 impl Profile {
     fn of(name: &ProfileName, active: &str, settings: &Settings, stored: &Credentials) -> Self {
         let set = settings.profiles.get(name.as_str()).cloned().unwrap_or_default();
+        // A key that was stored while its server could not be asked has told its organization since.
+        let mut keys = stored.entries(name).filter_map(|(_, entry)| entry.api_key.as_ref());
+        let known = keys.next().map(|key| key.metadata.clone()).unwrap_or_default();
         Self {
             name: name.to_string(),
             active: name.as_str() == active,
             server: set.server.unwrap_or_else(|| DEFAULT_SERVER.to_owned()),
-            organization_id: set.organization_id,
-            organization_name: set.organization_name,
+            organization_id: set.organization_id.or(known.organization_id.map(|id| id.to_string())),
+            organization_name: set.organization_name.or(known.organization_name),
             credentials: stored.entries(name).filter_map(|(origin, entry)| Held::of(origin, entry)).collect(),
         }
     }
