@@ -17,11 +17,8 @@ mod durability_signup;
 mod fake_api;
 mod home;
 mod local;
-<<<<<<< HEAD
 mod mail;
-=======
 mod login;
->>>>>>> 102fcaa (keywright: profiles, login and stored keys tried with a real server; the guide to profiles)
 mod models;
 mod onboarding;
 mod openapi;
