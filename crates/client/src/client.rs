@@ -1,4 +1,4 @@
-//! The client: one function a route.
+//! The client: one function a route. Those of mailbox codes and of organizations have files of their own.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    ChildToken, ClientError, CreatedKey, RequestFilter, RotatedKey, ServerUrl, TemporaryToken, TokenSource,
-    query,
+    ChildToken, ClientError, CreatedKey, EndpointUrl, RequestFilter, RotatedKey, ServerUrl, TemporaryToken,
+    TokenSource, query,
 };
 
 /// A client of one server. Its token goes to that server and nowhere else.
@@ -27,6 +27,7 @@ pub struct Client {
     control: Control,
     server: ServerUrl,
     token: Option<Arc<dyn TokenSource>>,
+    mailbox_endpoint: Option<Arc<EndpointUrl>>,
 }
 
 impl Client {
@@ -37,7 +38,7 @@ impl Client {
     pub fn new(server: &ServerUrl) -> Result<Self, ClientError> {
         let control = Control::to(server.as_url())
             .map_err(|source| ClientError::Unreachable { server: server.to_string(), source })?;
-        Ok(Self { control, server: server.clone(), token: None })
+        Ok(Self { control, server: server.clone(), token: None, mailbox_endpoint: None })
     }
 
     /// Calls with this token.
@@ -50,6 +51,19 @@ impl Client {
     #[must_use]
     pub fn with_source(self, source: Arc<dyn TokenSource>) -> Self {
         Self { token: Some(source), ..self }
+    }
+
+    /// Posts the calls of the mailbox routes to `endpoint` as it is, whichever of the four it is, for servers
+    /// that have them elsewhere.
+    ///
+    /// # Errors
+    /// [`ClientError::Elsewhere`] when the endpoint is not on the server of this client.
+    pub fn with_mailbox_endpoint(self, endpoint: EndpointUrl) -> Result<Self, ClientError> {
+        if *endpoint.server() == self.server {
+            Ok(Self { mailbox_endpoint: Some(Arc::new(endpoint)), ..self })
+        } else {
+            Err(ClientError::Elsewhere { server: self.server.to_string() })
+        }
     }
 
     /// The server that is called.
@@ -220,7 +234,7 @@ impl Client {
         }
     }
 
-    async fn call<T: DeserializeOwned>(
+    pub(crate) async fn call<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
@@ -234,7 +248,7 @@ impl Client {
         self.data(&answer)
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &self,
         method: Method,
         path: &str,
@@ -259,7 +273,7 @@ impl Client {
             .map_err(|source| ClientError::Unreachable { server: self.server.to_string(), source })
     }
 
-    fn data<T: DeserializeOwned>(&self, answer: &Response<Bytes>) -> Result<T, ClientError> {
+    pub(crate) fn data<T: DeserializeOwned>(&self, answer: &Response<Bytes>) -> Result<T, ClientError> {
         if answer.status().is_success() {
             return serde_json::from_slice::<Success<T>>(answer.body())
                 .map(|success| success.data)
@@ -274,12 +288,17 @@ impl Client {
         }
     }
 
-    fn not_ours(&self, reason: &str) -> ClientError {
+    /// Where a mailbox call goes whose usual path is `route`.
+    pub(crate) fn mailbox_path<'p>(&'p self, route: &'p str) -> &'p str {
+        self.mailbox_endpoint.as_ref().map_or(route, |endpoint| endpoint.target())
+    }
+
+    pub(crate) fn not_ours(&self, reason: &str) -> ClientError {
         ClientError::NotOurs { server: self.server.to_string(), reason: reason.to_owned() }
     }
 }
 
-fn body(value: &impl Serialize) -> Bytes {
+pub(crate) fn body(value: &impl Serialize) -> Bytes {
     // The wire types are structs of texts and numbers, which always have a JSON form.
     serde_json::to_vec(value).unwrap_or_default().into()
 }

@@ -30,6 +30,12 @@ pub enum ClientError {
         /// How it differs.
         reason: String,
     },
+    /// The endpoint that was named is not on the client's server; a token must not go there.
+    #[error("the endpoint is not on {server}")]
+    Elsewhere {
+        /// The client's server.
+        server: String,
+    },
     /// There is no token to call with.
     #[error(transparent)]
     NoToken(#[from] TokenUnavailable),
@@ -55,7 +61,7 @@ impl ClientError {
             }
             Self::Unreachable { .. } | Self::NotOurs { .. } => Exit::Unreachable,
             Self::NoToken(_) => Exit::NotSignedIn,
-            Self::Unsendable(_) => Exit::User,
+            Self::Unsendable(_) | Self::Elsewhere { .. } => Exit::User,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Answers that carry a credential, with the credential taken out of the wire's plain text.
 
-use keywright_protocol::Timestamp;
-use keywright_protocol::wire::{self, Account, ApiKey, ReplacedKey};
+use keywright_protocol::wire::{self, Account, ApiKey, Member, Organization, ReplacedKey, Upgrade};
+use keywright_protocol::{OrganizationId, Timestamp};
 use keywright_secret::Secret;
 
 /// A new temporary account and its token.
@@ -60,5 +60,59 @@ pub struct RotatedKey {
 impl RotatedKey {
     pub(crate) fn from_wire(rotated: wire::RotatedKey) -> Option<Self> {
         Some(Self { new: CreatedKey::from_wire(rotated.api_key)?, replaced: rotated.replaced })
+    }
+}
+
+/// Signed up or signed in by a mailed code.
+pub struct SignedIn {
+    /// The organization that the key acts in.
+    pub organization_id: OrganizationId,
+    /// Its name.
+    pub organization_name: String,
+    /// Whether the mailbox had no account before.
+    pub is_new_user: bool,
+    /// The new key.
+    pub key: CreatedKey,
+    /// What became of the temporary account whose token came along.
+    pub upgrade: Option<Upgrade>,
+}
+
+impl SignedIn {
+    pub(crate) fn from_wire(signed_in: wire::SignedIn) -> Option<Self> {
+        Some(Self {
+            organization_id: signed_in.organization_id,
+            organization_name: signed_in.organization_name,
+            is_new_user: signed_in.is_new_user,
+            key: CreatedKey::from_wire(signed_in.api_key)?,
+            upgrade: signed_in.upgrade,
+        })
+    }
+}
+
+/// An organization that the caller's user has just come into.
+pub struct EnteredOrganization {
+    /// The organization.
+    pub organization: Organization,
+    /// A key that acts in it.
+    pub key: CreatedKey,
+}
+
+impl EnteredOrganization {
+    pub(crate) fn from_wire(entered: wire::EnteredOrganization) -> Option<Self> {
+        Some(Self { organization: entered.organization, key: CreatedKey::from_wire(entered.api_key)? })
+    }
+}
+
+/// A new service account.
+pub struct NewServiceAccount {
+    /// The account, as a member of the organization.
+    pub member: Member,
+    /// Its first key.
+    pub key: CreatedKey,
+}
+
+impl NewServiceAccount {
+    pub(crate) fn from_wire(made: wire::ServiceAccount) -> Option<Self> {
+        Some(Self { member: made.member, key: CreatedKey::from_wire(made.api_key)? })
     }
 }

@@ -5,15 +5,21 @@
 //! redirect and retries nothing.
 
 mod client;
+mod endpoint_url;
 mod error;
 mod issued;
+mod mailbox;
+mod organizations;
 mod query;
 mod server_url;
 mod token_source;
 
 pub use client::Client;
+pub use endpoint_url::{BadEndpoint, EndpointUrl};
 pub use error::ClientError;
-pub use issued::{ChildToken, CreatedKey, RotatedKey, TemporaryToken};
+pub use issued::{
+    ChildToken, CreatedKey, EnteredOrganization, NewServiceAccount, RotatedKey, SignedIn, TemporaryToken,
+};
 pub use keywright_dial::DialError;
 pub use query::RequestFilter;
 pub use server_url::{BadServer, PlainText, ServerUrl};

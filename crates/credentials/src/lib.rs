@@ -6,6 +6,7 @@
 //! is read once, in [`Environment::of_process`].
 
 mod environment;
+mod forget;
 mod instance;
 pub mod launch;
 pub mod login;
@@ -24,6 +25,7 @@ mod stored;
 mod stored_key;
 
 pub use environment::Environment;
+pub use forget::forget_organization;
 pub use instance::{NotProven, prove, prove_by};
 pub use paths::{NoHome, Paths};
 pub use pending::{AskedCode, CodePurpose, PendingCodes};

@@ -136,6 +136,18 @@ impl Credentials {
         entry.into_iter().flat_map(|entry| &entry.servers).map(|(origin, entry)| (origin.as_str(), entry))
     }
 
+    /// Forgets the temporary account behind `token`, which is no more.
+    pub fn forget_temporary(&mut self, server: &ServerUrl, token: &Secret) {
+        self.each_with(server, |entry| {
+            let held = entry.temporary.as_ref().is_some_and(|temporary| temporary.token == *token);
+            if held {
+                entry.temporary = None;
+                entry.minted_keys.clear();
+            }
+            held
+        });
+    }
+
     /// Forgets all that is stored under `profile`; whether there was anything.
     pub fn remove(&mut self, profile: &ProfileName) -> bool {
         self.profiles.remove(profile.as_str()).is_some()

@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use keywright_credentials::ProfileName;
 use keywright_secret::Secret;
 
-use crate::commands::{admin, completions, login, man, profiles, run, serve, tokens, usage, why};
+use crate::commands::{admin, auth, completions, login, man, orgs, profiles, run, serve, tokens, usage, why};
 
 /// The credential plane for AI coding agents.
 ///
@@ -64,6 +64,12 @@ pub(crate) enum Command {
     Status,
     /// Show whose credential this is and what it may do
     Whoami,
+    /// Sign up or in with a mailbox and no browser: a mailed code becomes a key
+    #[command(subcommand)]
+    Auth(auth::AuthCommand),
+    /// Organizations, their members, invitations and service accounts
+    #[command(subcommand)]
+    Orgs(orgs::OrgsCommand),
     /// Make, list, rotate and delete API keys
     #[command(subcommand)]
     Tokens(tokens::TokensCommand),

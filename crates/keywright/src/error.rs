@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use keywright_client::ClientError;
+use keywright_client::{BadServer, ClientError};
 use keywright_credentials::launch::LaunchError;
 use keywright_credentials::store::FileError;
 use keywright_credentials::{
@@ -49,6 +49,17 @@ impl CommandError {
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, "USAGE", message)
             .hint("See `keywright --help`, or `--help` behind the command.")
+    }
+
+    /// The address of a server, named at `place`, cannot be used.
+    pub(crate) fn bad_server(place: &str, error: &BadServer) -> Self {
+        let failed = Self::new(Exit::User, "SERVER_INVALID", format!("{place}: {error}"));
+        match error {
+            BadServer::PlainText { .. } => {
+                failed.hint("Use https://, or allow it with `--insecure` on a network that you trust.")
+            }
+            _ => failed,
+        }
     }
 
     /// With what to do next.
@@ -105,10 +116,19 @@ impl CommandError {
     pub(crate) fn details(&self) -> impl Iterator<Item = String> {
         self.failure.error.details.iter().map(|(name, value)| {
             let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
-            let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            let values: Vec<String> = values.iter().map(text).collect();
-            format!("{name}: {}", printable(&values.join(", ")))
+            let texts: Vec<String> = values.iter().map(|value| printable(&text_of(value))).collect();
+            if values.iter().any(Value::is_object) {
+                // A list to choose from: a line each.
+                format!("{name}:\n    {}", texts.join("\n    "))
+            } else {
+                format!("{name}: {}", texts.join(", "))
+            }
         })
+    }
+
+    /// One of them.
+    pub(crate) fn detail(&self, name: &str) -> Option<&Value> {
+        self.failure.error.details.get(name)
     }
 
     /// What to do next.
@@ -123,6 +143,20 @@ impl CommandError {
             failure.error.next_action = Some(self.hints.join(" "));
         }
         failure
+    }
+}
+
+/// A fact as people read it: of an object what is in it.
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(fields) => {
+            let id = fields.get("id");
+            let others = fields.iter().filter(|(name, _)| *name != "id").map(|(_, value)| value);
+            id.into_iter().chain(others).map(text_of).collect::<Vec<_>>().join("  ")
+        }
+        Value::Null => "-".to_owned(),
+        other => other.to_string(),
     }
 }
 
@@ -148,6 +182,7 @@ impl From<ClientError> for CommandError {
             ClientError::NotOurs { .. } => {
                 of(exit, "NOT_A_KEYWRIGHT_SERVER", &error).hint("Check the address with `keywright status`.")
             }
+            ClientError::Elsewhere { .. } => of(exit, "SERVER_INVALID", &error),
             ClientError::NoToken(_) => of(exit, ErrorCode::KeyMissing.as_str(), &error),
             ClientError::Unsendable(_) => of(exit, "UNSENDABLE", &error),
         }
@@ -256,13 +291,7 @@ impl From<NoHome> for CommandError {
 
 impl From<NoServer> for CommandError {
     fn from(error: NoServer) -> Self {
-        let failed = CommandError::new(Exit::User, "SERVER_INVALID", error.to_string());
-        match error.source {
-            keywright_client::BadServer::PlainText { .. } => {
-                failed.hint("Use https://, or allow it with `--insecure` on a network that you trust.")
-            }
-            _ => failed,
-        }
+        Self::bad_server(error.place.describe(), &error.source)
     }
 }
 

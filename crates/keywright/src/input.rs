@@ -36,6 +36,12 @@ pub(crate) fn confirm(output: Output, question: &str) -> Result<bool, CommandErr
     Ok(matches!(line()?.trim(), "y" | "Y" | "yes"))
 }
 
+/// Whether somebody types exactly that.
+pub(crate) fn types(output: Output, question: &str, expected: &str) -> Result<bool, CommandError> {
+    output.say(question);
+    Ok(line()?.trim() == expected.trim())
+}
+
 /// Asks for a line that is not shown while it is typed. A signal that ends the command shows again what is
 /// typed next.
 pub(crate) async fn hidden(output: Output, prompt: &str) -> Result<Secret, CommandError> {

@@ -2,9 +2,11 @@
 //! has done it, and its answer must still be printed.
 
 use keywright_client::Client;
-use keywright_credentials::{Changed, Credentials, KeyMetadata, NewStoredKey, ProfileName, Resolved, Source};
-use keywright_protocol::KeyId;
+use keywright_credentials::{
+    Changed, Credentials, KeyMetadata, NewStoredKey, ProfileName, Resolved, Source, forget_organization,
+};
 use keywright_protocol::wire::{ApiKey, WhoAmI};
+use keywright_protocol::{KeyId, OrganizationId};
 use keywright_secret::Secret;
 
 use crate::context::Context;
@@ -64,6 +66,21 @@ pub(crate) fn deleted(context: &Context, id: KeyId) -> Vec<ProfileName> {
     of_interest(context, id, |credentials| credentials.forget_key(&context.server.url, id))
 }
 
+/// Forgets the temporary account behind `token`, which has become another.
+pub(crate) fn upgraded(context: &Context, token: &Secret) {
+    change(context, |credentials| credentials.forget_temporary(&context.server.url, token));
+}
+
+/// Forgets what acts in an organization that the user is no longer in, and says so.
+pub(crate) fn left(context: &Context, id: OrganizationId) {
+    let (settings, file, clock) = (&context.settings_file, &context.credential_file, context.clock.as_ref());
+    match forget_organization(settings, file, clock, &context.server.url, id) {
+        Ok(profiles) if profiles.is_empty() => {}
+        Ok(profiles) => context.output.say(&format!("Forgot the key in {}.", names(&profiles))),
+        Err(error) => unchanged(context, error.into()),
+    }
+}
+
 /// The names of profiles, as they stand in a sentence.
 pub(crate) fn names(profiles: &[ProfileName]) -> String {
     let names: Vec<&str> = profiles.iter().map(ProfileName::as_str).collect();
@@ -83,11 +100,13 @@ fn change<T>(context: &Context, with: impl FnOnce(&mut Credentials) -> T) -> Opt
             Some(outcome)
         }
         Err(error) => {
-            let error = CommandError::from(error);
-            context
-                .output
-                .warn(&format!("What is stored could not be changed accordingly: {}.", error.with_causes()));
+            unchanged(context, error.into());
             None
         }
     }
+}
+
+fn unchanged(context: &Context, error: CommandError) {
+    let why = error.with_causes();
+    context.output.warn(&format!("What is stored could not be changed accordingly: {why}."));
 }

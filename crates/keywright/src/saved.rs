@@ -1,6 +1,10 @@
 //! Storing a key that was just made or brought, and telling what will be used from now on.
 
-use keywright_credentials::{ChosenServer, NewStoredKey, ProfileName, ProfileSource, SavedProfile, save_key};
+use keywright_client::{Client, CreatedKey};
+use keywright_credentials::{
+    ChosenServer, KeyMetadata, NewStoredKey, ProfileName, ProfileSource, SaveKeyError, SavedProfile, save_key,
+};
+use keywright_protocol::OrganizationId;
 
 use crate::context::Context;
 use crate::error::CommandError;
@@ -12,7 +16,7 @@ pub(crate) fn store(
     server: &ChosenServer,
     key: NewStoredKey,
     name: Option<&ProfileName>,
-) -> Result<SavedProfile, CommandError> {
+) -> Result<SavedProfile, SaveKeyError> {
     let saved = save_key(
         &context.settings_file,
         &context.credential_file,
@@ -31,6 +35,35 @@ pub(crate) fn store(
     }
     shadows(context, server, &saved.name).iter().for_each(|words| context.output.warn(words));
     Ok(saved)
+}
+
+/// Stores `key`, which acts in that organization, and says what a person should know of it. The profile it
+/// is in.
+///
+/// The server shows a key once. One that cannot be stored would be lost and live on, so it is deleted again.
+pub(crate) async fn minted(
+    context: &Context,
+    key: &CreatedKey,
+    organization: (OrganizationId, &str),
+    name: Option<&ProfileName>,
+) -> Result<ProfileName, CommandError> {
+    let (id, organization_name) = organization;
+    let attempt = |name| {
+        let metadata = KeyMetadata::of(&key.key).in_organization(id, organization_name);
+        store(context, &context.server, NewStoredKey { raw: key.raw.clone(), metadata }, name)
+    };
+    let saved = match attempt(name) {
+        Err(error @ SaveKeyError::Taken { .. }) => {
+            context.output.warn(&format!("{error}; the key goes into one of its own."));
+            attempt(None)
+        }
+        other => other,
+    };
+    match saved {
+        Ok(saved) => Ok(saved.name),
+        Err(error @ SaveKeyError::SettingsUnwritten { .. }) => Err(error.into()),
+        Err(error) => Err(delete_again(context, key, error.into()).await),
+    }
 }
 
 /// What would be used in place of the profile by the next command in the same shell.
@@ -54,4 +87,23 @@ fn shadows(context: &Context, server: &ChosenServer, saved: &ProfileName) -> Vec
         found.push(format!("KEYWRIGHT_SERVER names {other}. Unset it to use {}.", server.url));
     }
     found
+}
+
+/// The same error, with what became of the key.
+async fn delete_again(context: &Context, key: &CreatedKey, error: CommandError) -> CommandError {
+    let client = Client::new(&context.server.url).map(|client| client.with_token(key.raw.clone()));
+    let deleted = match client {
+        Ok(client) => client.delete_key(key.key.key_id).await,
+        Err(error) => Err(error),
+    };
+    error.hint(match deleted {
+        Ok(_) => "The new key was deleted again; what came with it is there. Mend this, then ask for a code with \
+                  `keywright auth login-request`."
+            .to_owned(),
+        Err(_) => format!(
+            "The new key {} is lost, but lives on. Mend this, sign in with `keywright auth login-request`, and \
+             delete it with `keywright tokens rm`.",
+            key.key.key_id
+        ),
+    })
 }

@@ -188,7 +188,7 @@ errors! {
     /// Temporary accounts are off: the server can be reached from elsewhere, or the operator said so.
     TemporaryDisabled "TEMPORARY_DISABLED" 403 Refused
         "This server gives out no temporary accounts."
-        "Ask its operator for an API key and set it as KEYWRIGHT_API_KEY.";
+        "Sign up with a mailbox: `keywright auth signup-request --email EMAIL`; or set an API key as KEYWRIGHT_API_KEY.";
     /// Too many temporary accounts were made, or they made too many calls together.
     TemporaryRateLimited "TEMPORARY_RATE_LIMITED" 429 RateLimited
         "Too many requests by temporary accounts."

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
+use crate::Timestamp;
+
 /// The text is not an id of the expected kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected `{0}` and 32 hexadecimal digits")]
@@ -27,6 +29,13 @@ macro_rules! id {
             /// A new id, later in order than all that this process made before.
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
+            }
+
+            /// When it was made, by the clock of whoever made it; nothing for [`LOCAL`](Self::LOCAL).
+            pub fn made_at(&self) -> Option<Timestamp> {
+                let (seconds, nanoseconds) = self.0.get_timestamp()?.to_unix();
+                let seconds = i64::try_from(seconds).ok()?.checked_mul(1000)?;
+                Some(Timestamp(seconds + i64::from(nanoseconds / 1_000_000)))
             }
         }
 
@@ -95,6 +104,13 @@ mod tests {
         assert_eq!(first.to_string().parse::<KeyId>(), Ok(first));
         assert!(first.to_string() < second.to_string());
         assert_eq!(first.to_string().len(), 36);
+    }
+
+    #[test]
+    fn an_id_says_when_it_was_made() {
+        let id: UserId = "usr_01a1fb1b61707227bd0532ecdd9c09ba".parse().unwrap();
+        assert_eq!(id.made_at(), Timestamp::parse("2026-11-20T22:37:18.064Z"));
+        assert_eq!(UserId::LOCAL.made_at(), None);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The client against servers that answer well, badly, or not as Keywright does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
+mod mailbox;
+
 use std::sync::{Arc, Mutex};
 
 use keywright_client::{

@@ -144,10 +144,14 @@ fn done(completion: Completion<ApiError>, now: Timestamp) -> Result<Completed, A
             .because(format!("There is no active key {key} in the organization that this user may delete."))
             .next("Choose from `details.keys` of MAX_API_KEYS_REACHED; the code is still good."),
         Completion::TooManyKeys(keys) => too_many_keys(&keys).next(
-            "Repeat it with the ids of some of `details.keys` in `revokeKeys`; the code is still good.",
+            "Repeat it with the ids of some of `details.keys` in `revokeKeys`, on the command line with \
+             `--revoke-key ID`; the code is still good.",
         ),
         Completion::KeepsTooMany(keys) => too_many_keys(&keys)
-            .next("Repeat it with fewer of `details.keys` in `keepKeys`; the code is still good."),
+            .next(
+            "Repeat it with fewer of `details.keys` in `keepKeys`, or delete some first with `keywright tokens rm`; \
+             the code is still good.",
+        ),
     })
 }
 

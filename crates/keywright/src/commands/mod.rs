@@ -1,11 +1,14 @@
 //! The commands, one file each.
 
 pub(crate) mod admin;
+pub(crate) mod auth;
 pub(crate) mod completions;
 mod doctor;
 pub(crate) mod login;
 pub(crate) mod man;
 mod models;
+mod new_key;
+pub(crate) mod orgs;
 mod overview;
 pub(crate) mod profiles;
 pub(crate) mod run;
@@ -49,6 +52,8 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8, CommandErr
         Some(Command::Profiles(command)) => profiles::run(global, command, output),
         Some(Command::Status) => block_on(status::status(&context()?)),
         Some(Command::Whoami) => block_on(whoami::whoami(&context()?)),
+        Some(Command::Auth(command)) => block_on(auth::run(command, global, output)),
+        Some(Command::Orgs(command)) => block_on(orgs::run(&context()?, command)),
         Some(Command::Tokens(command)) => block_on(tokens::run(&context()?, command)),
         Some(Command::Models) => block_on(models::models(&context()?)),
         Some(Command::Usage(args)) => block_on(usage::usage(&context()?, args)),

@@ -100,6 +100,21 @@ pub(super) const OWN: &[(&str, &str, &str)] = &[
         "Name one by its id, from `keywright tokens list`.",
     ),
     (
+        "NAME_AMBIGUOUS",
+        "Several organizations or members have the name that was given.",
+        "Name one by its id, from `keywright orgs list` or `keywright orgs members`.",
+    ),
+    (
+        "ORGANIZATION_NOT_IN_USE",
+        "The key in use acts in another organization than the one that is to be deleted.",
+        "Use the profile of that organization: `keywright profiles list` shows which it is.",
+    ),
+    (
+        "PROFILE_TAKEN",
+        "The profile that was named is for another server or organization.",
+        "Choose another name with `--name`, or leave it out.",
+    ),
+    (
         "CONFIGURATION_INVALID",
         "Settings of the server are wrong; all that are stand below the message.",
         "Correct each; [configuration](../configuration.md) has what may stand there.",

@@ -5,6 +5,7 @@ use keywright_protocol::Lifetime;
 use keywright_protocol::wire::{ApiKey, CreateKey};
 use keywright_secret::random_hex;
 
+use crate::commands::orgs::services;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::keeping;
@@ -22,17 +23,24 @@ pub(crate) struct CreateArgs {
     /// What it may do; models:use alone when left out
     #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
     scopes: Vec<String>,
+    /// The service account that it is for, by its id or name; your own account when left out
+    #[arg(long, value_name = "USER")]
+    service_account: Option<String>,
 }
 
 /// Makes the key and prints it.
 pub(crate) async fn create(context: &Context, args: CreateArgs) -> Result<(), CommandError> {
+    let user_id = match &args.service_account {
+        Some(wanted) => Some(services::find(context, wanted).await?.1.user_id),
+        None => None,
+    };
     let request = CreateKey {
         // Made here and not by the server, so that a repeated call is not refused for the name.
         name: args.name.unwrap_or_else(|| format!("cli-{}", random_hex::<4>().expose())),
         scopes: (!args.scopes.is_empty()).then_some(args.scopes),
         expires_in_days: None,
         lifetime_seconds: args.lifetime.map(|lifetime| lifetime.seconds().into()),
-        user_id: None,
+        user_id,
     };
     let created = context.call("making the key", async |client| client.create_key(&request).await).await?;
     let until = created.key.expires_at.map_or_else(|| "does not end".to_owned(), |end| format!("ends {end}"));

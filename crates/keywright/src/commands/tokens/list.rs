@@ -1,11 +1,11 @@
 //! `keywright tokens list`.
 
-use keywright_protocol::Timestamp;
+use keywright_protocol::Scopes;
 use keywright_protocol::wire::ApiKey;
 
 use crate::context::Context;
 use crate::error::CommandError;
-use crate::table::table;
+use crate::table::{minute, table};
 
 /// Prints the active keys, newest first.
 pub(crate) async fn list(context: &Context) -> Result<(), CommandError> {
@@ -20,7 +20,7 @@ fn row(key: &ApiKey) -> [String; 7] {
         key.name.clone(),
         key.key_id.to_string(),
         format!("{}…", key.key_prefix),
-        key.scopes.to_stored(),
+        if key.scopes == Scopes::EVERY { "all".to_owned() } else { key.scopes.to_stored() },
         minute(key.created_at),
         key.last_used_at.map_or_else(never, minute),
         match (key.replaced_by, key.expires_at.map_or_else(never, minute)) {
@@ -28,11 +28,6 @@ fn row(key: &ApiKey) -> [String; 7] {
             (Some(_), end) => format!("{end} (replaced)"),
         },
     ]
-}
-
-fn minute(instant: Timestamp) -> String {
-    let text = instant.to_string();
-    format!("{}Z", text.get(..16).unwrap_or(&text))
 }
 
 fn never() -> String {

@@ -1,0 +1,88 @@
+//! `keywright auth signup-request` and `login-request`: a code is mailed.
+
+use std::io::IsTerminal;
+
+use clap::Args;
+use keywright_client::ClientError;
+use keywright_credentials::CodePurpose;
+use keywright_credentials::launch::shell_quoted;
+use keywright_protocol::ErrorCode;
+use keywright_protocol::wire::RequestCode;
+
+use super::pending::Pending;
+use super::place::PlaceArgs;
+use crate::arguments::Global;
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::output::Output;
+use crate::spinner::Spinner;
+use crate::table::printable;
+
+/// For which mailbox.
+#[derive(Debug, Args)]
+pub(crate) struct RequestArgs {
+    /// The mailbox that the code is sent to
+    #[arg(long)]
+    email: String,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+/// Asks for the code.
+pub(super) async fn request(
+    purpose: CodePurpose,
+    args: RequestArgs,
+    global: Global,
+    output: Output,
+) -> Result<(), CommandError> {
+    let place = args.place.choose(global, output)?;
+    let context = &place.context;
+    let client = place.connect().await?;
+    let pending = Pending::of(context, purpose, &args.email);
+    let request = RequestCode {
+        email: Some(args.email.as_str().into()),
+        request_id: pending.find().map(|id| id.to_string()),
+        machine: machine(),
+    };
+    let spinner = Spinner::start("handing the mail over");
+    let requested = match purpose {
+        CodePurpose::Signup => client.request_signup(&request).await,
+        CodePurpose::Login => client.request_login(&request).await,
+    };
+    drop(spinner);
+    let requested = requested.map_err(|error| refused(context, error))?;
+    pending.note(requested.request_id);
+    let minutes = requested.expires_in_seconds / 60;
+    output.data(&requested, || {
+        format!("A code was mailed to {}; it is good for {minutes} minutes.", printable(&requested.email))
+    })?;
+    let command = match purpose {
+        CodePurpose::Signup => "signup-complete",
+        CodePurpose::Login => "login-complete",
+    };
+    let (email, flags) = (shell_quoted(&args.email), place.flags());
+    output.say(&format!("Next: keywright auth {command} --email {email} --code -{flags}"));
+    Ok(())
+}
+
+/// On a terminal with until when to wait, if that is all there is to do.
+fn refused(context: &Context, error: ClientError) -> CommandError {
+    let cooling = error.code() == Some(ErrorCode::OtpResendCooldown);
+    let error = CommandError::from(error);
+    let seconds = error.detail("retryInSeconds").and_then(serde_json::Value::as_i64);
+    match seconds {
+        Some(seconds) if cooling && !context.output.is_json() && std::io::stderr().is_terminal() => {
+            let then = context.now().plus_seconds(seconds);
+            error.hint(format!("Another code can be asked for in {seconds} s, at {then}."))
+        }
+        _ => error,
+    }
+}
+
+/// What to call this machine in the mail, for the person who reads it.
+fn machine() -> Option<String> {
+    let system = rustix::system::uname();
+    let name: String =
+        system.nodename().to_string_lossy().chars().filter(char::is_ascii_graphic).take(64).collect();
+    (!name.is_empty()).then_some(name)
+}

@@ -1,0 +1,208 @@
+//! What is asked, where, and what is said when it is refused.
+
+use std::process::{Command, Stdio};
+
+use keywright_protocol::ErrorCode;
+use serde_json::json;
+
+use super::scene::*;
+use crate::cli::Ended;
+use crate::home::Home;
+use crate::scripted::{Scripted, code_requested, refused, signed_in};
+
+#[test]
+fn a_request_says_what_comes_next_and_as_json_what_seed_002_has() {
+    let scene = Scene::new();
+    for (arguments, next) in [("signup-request", "signup-complete"), ("login-request", "login-complete")] {
+        let said = scene.auth(&[arguments]).with_code(0);
+        assert_eq!(said.stdout, "A code was mailed to ann@mail.example; it is good for 10 minutes.\n");
+        assert_eq!(said.stderr, format!("Next: keywright auth {next} --email ann@mail.example --code -\n"));
+        let json = scene.auth(&[arguments, "--json"]).with_code(0).json();
+        let data = json["data"].as_object().unwrap();
+        assert_eq!((json["success"].as_bool(), data["email"].as_str()), (Some(true), Some(EMAIL)));
+        assert_eq!((data["expiresInSeconds"].as_i64(), data.len()), (Some(600), 3));
+        assert!(data["requestId"].as_str().unwrap().starts_with("otp_"));
+    }
+    let sent = &scene.server.seen()[0];
+    assert_eq!((&sent.body["email"], &sent.token), (&json!(EMAIL), &None));
+    let machine = sent.body["machine"].as_str().unwrap();
+    assert!(machine.len() <= 64 && machine.bytes().all(|byte| byte.is_ascii_graphic()), "{machine}");
+}
+
+#[test]
+fn the_next_command_asks_the_same_server_and_survives_a_shell() {
+    let scene = Scene::new();
+    let mut command = scene.home.command(["auth", "signup-request", "--email", "it's@mail.example"]);
+    let said = Ended::of(command.args(["--base-url", &scene.server.url])).with_code(0).stderr;
+    let next = said.trim_end().strip_prefix("Next: keywright ").unwrap();
+    let words = Command::new("sh").args(["-c", &format!("printf '%s\\n' {next}")]).output().unwrap();
+    let words = String::from_utf8(words.stdout).unwrap();
+    let expected = format!(
+        "auth\nsignup-complete\n--email\nit's@mail.example\n--code\n-\n--base-url\n{}\n",
+        scene.server.url
+    );
+    assert_eq!(words, expected);
+}
+
+#[test]
+fn the_next_command_names_the_profile_that_this_one_named() {
+    let scene = Scene::new();
+    let folder = scene.home.path().join(".config/keywright");
+    std::fs::create_dir_all(&folder).unwrap();
+    let settings = format!("[profiles.work]\nserver = \"{}\"\n", scene.server.url);
+    std::fs::write(folder.join("config.toml"), settings).unwrap();
+    let said = scene.home.run(["auth", "login-request", "--email", EMAIL, "--profile", "work", "--insecure"]);
+    let said = said.with_code(0).stderr;
+    assert!(said.ends_with("--code - --profile work --insecure\n"), "{said}");
+}
+
+#[test]
+fn where_it_cannot_be_remembered_the_command_goes_on_aloud() {
+    let scene = Scene::new();
+    std::fs::create_dir_all(scene.home.credentials().parent().unwrap().join("pending.json.lock")).unwrap();
+    let said = scene.auth(&["signup-request"]).with_code(0).stderr;
+    assert!(said.contains("could not be noted") && said.contains("Next: "), "{said}");
+}
+
+#[test]
+fn a_refusal_is_the_servers_own_and_exits_by_its_code() {
+    let organizations =
+        json!([{"id": "org_abc", "name": "Acme"}, {"id": "org_def", "name": "Beta \u{1b}[31m"}]);
+    let scene = Scene::refusing(
+        LOGIN_COMPLETE,
+        ErrorCode::MultipleOrganizations,
+        [("organizations", organizations.clone())],
+    );
+    let json = scene.auth(&["login-complete", "--code", "1", "--json"]).with_code(1).json();
+    let expected = refused(ErrorCode::MultipleOrganizations, [("organizations", organizations)]).1;
+    assert_eq!(json, expected);
+    let text = scene.auth(&["login-complete", "--code", "1"]).with_code(1).stderr;
+    for line in
+        ["    org_abc  Acme\n", "    org_def  Beta ?[31m\n", ErrorCode::MultipleOrganizations.next_action()]
+    {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+
+    for (path, command, code, exit) in [
+        (SIGNUP_REQUEST, "signup-request", ErrorCode::UserAlreadyHasOrganization, 1),
+        (SIGNUP_REQUEST, "signup-request", ErrorCode::OtpResendCooldown, 5),
+        (SIGNUP_REQUEST, "signup-request", ErrorCode::EmailRateLimited, 5),
+        (SIGNUP_REQUEST, "signup-request", ErrorCode::SignupClosed, 4),
+        (SIGNUP_REQUEST, "signup-request", ErrorCode::MailUnavailable, 6),
+        (LOGIN_REQUEST, "login-request", ErrorCode::UserNotFound, 1),
+        (SIGNUP_COMPLETE, "signup-complete", ErrorCode::OtpExpired, 7),
+        (SIGNUP_COMPLETE, "signup-complete", ErrorCode::OtpLockedOut, 5),
+        (SIGNUP_COMPLETE, "signup-complete", ErrorCode::InvalidExpiresInDays, 1),
+        (LOGIN_COMPLETE, "login-complete", ErrorCode::OrganizationNotMember, 4),
+        (LOGIN_COMPLETE, "login-complete", ErrorCode::MaxApiKeysReached, 5),
+    ] {
+        let scene = Scene::refusing(path, code, []);
+        let arguments: &[&str] =
+            if command.ends_with("complete") { &[command, "--code", "1"] } else { &[command] };
+        let ended = scene.auth(arguments).with_code(exit);
+        assert!(ended.stderr.contains(code.next_action()) && ended.stdout.is_empty(), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_failure_without_a_server_has_the_same_form() {
+    let home = Home::new();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", nobody.local_addr().unwrap());
+    drop(nobody);
+    let ended = home.run(["auth", "signup-request", "--email", EMAIL, "--base-url", &url, "--json"]);
+    let json = ended.with_code(6).json();
+    assert_eq!((&json["success"], &json["status"]), (&json!(false), &json!(0)));
+    assert_eq!(json["error"]["code"], "SERVER_UNREACHABLE");
+    assert!(json["error"]["nextAction"].is_string());
+    // The usual address is used only where a server of this user has ever been.
+    let ended = home.run(["auth", "signup-request", "--email", EMAIL, "--json"]).with_code(6);
+    assert_eq!(ended.json()["error"]["code"], "NO_SERVER");
+    for missing in [&["auth", "signup-request"][..], &["auth", "signup-complete", "--email", EMAIL]] {
+        home.run(missing).with_code(2);
+    }
+}
+
+/// `script` gives the command a terminal.
+#[test]
+fn only_on_a_terminal_the_wait_is_told_as_a_time() {
+    let scene =
+        Scene::refusing(SIGNUP_REQUEST, ErrorCode::OtpResendCooldown, [("retryInSeconds", json!(23))]);
+    let line = format!("{} auth signup-request --email {EMAIL}", env!("CARGO_BIN_EXE_keywright"));
+    let mut command = Command::new("script");
+    command.args(["-qec", &line, "/dev/null"]).env_clear().env("PATH", "/usr/bin:/bin").env("TERM", "dumb");
+    let seen = Ended::of(
+        command
+            .env("HOME", scene.home.path())
+            .env("KEYWRIGHT_SERVER", &scene.server.url)
+            .stdin(Stdio::null()),
+    )
+    .with_code(5);
+    assert!(seen.stdout.contains("Another code can be asked for in 23 s, at "), "{}", seen.stdout);
+    for piped in [scene.auth(&["signup-request"]), scene.auth(&["signup-request", "--json"])] {
+        let all = format!("{}{}", piped.stdout, piped.stderr);
+        assert!(all.contains("retryInSeconds") && !all.contains("Another code can"), "{all}");
+    }
+    assert_eq!(scene.server.seen().len(), 3, "nothing is asked again by itself");
+}
+
+#[test]
+fn an_endpoint_of_its_own_is_posted_to_as_given_and_names_the_server_of_the_profile() {
+    let home = Home::new();
+    let server = Scripted::start();
+    let (answer, key) = signed_in("Acme");
+    server.answers("/f/request?x=1", code_requested(EMAIL)).answers("/f/complete", answer);
+    let run = |endpoint: &str, arguments: &[&str]| {
+        let mut command = home.command(["auth"]);
+        command.args(arguments).args(["--email", EMAIL, "--api-url", &format!("{}{endpoint}", server.url)]);
+        // What it overrides.
+        Ended::of(command.args(["--base-url", "https://other.example"]))
+    };
+    let said = run("/f/request?x=1", &["signup-request"]).with_code(0).stderr;
+    assert!(said.contains("--code - --api-url URL"), "{said}");
+    run("/f/complete", &["signup-complete", "--code", "012345"]).with_code(0);
+    assert_eq!(server.seen().len(), 2);
+    let settings = std::fs::read_to_string(home.path().join(".config/keywright/config.toml")).unwrap();
+    assert!(settings.contains(&format!("server = \"{}\"", server.url)), "{settings}");
+    let stored = std::fs::read_to_string(home.credentials()).unwrap();
+    assert!(stored.contains(&key));
+}
+
+#[test]
+fn addresses_that_would_show_a_code_or_key_to_others_are_refused_before_anything_is_sent() {
+    let home = Home::new();
+    for (flag, value, word) in [
+        ("--api-url", "http://192.0.2.1/x", "--insecure"),
+        ("--base-url", "http://192.0.2.1", "--insecure"),
+        ("--api-url", "https://a:canary@k.example/x", "user name or password"),
+        ("--api-url", "https://k.example/x#canary", "`#`"),
+        ("--api-url", "https://k.example", "--base-url"),
+        ("--api-url", "ftp://k.example/x", "https://"),
+        ("--base-url", "https://k.example/canary", "ends after host and port"),
+    ] {
+        let ended =
+            home.run(["auth", "signup-request", "--email", EMAIL, flag, value, "--json"]).with_code(1);
+        assert_eq!(ended.json()["error"]["code"], "SERVER_INVALID", "{value}");
+        assert!(ended.stdout.contains(flag) && ended.stdout.contains(word), "{}", ended.stdout);
+        assert!(!ended.stdout.contains("canary"), "{}", ended.stdout);
+    }
+    let both = [
+        "--server",
+        "http://127.0.0.1:1",
+        "auth",
+        "signup-request",
+        "--email",
+        EMAIL,
+        "--base-url",
+        "http://127.0.0.1:1",
+    ];
+    home.run(both).with_code(2);
+}
+
+#[test]
+fn no_account_is_made_on_the_way() {
+    let scene = Scene::new();
+    scene.auth(&["signup-request"]).with_code(0);
+    scene.auth(&["signup-complete", "--code", "012345"]).with_code(0);
+    assert!(scene.server.seen().iter().all(|seen| seen.target != TEMPORARY));
+}
