@@ -94,10 +94,20 @@ async def serve(options):
 
     loop = asyncio.get_running_loop()
     tls = context if options.mode == "tls" else None
-    server = await loop.create_server(connection, "127.0.0.1", options.port, ssl=tls)
+    server = await listen(lambda: loop.create_server(connection, "127.0.0.1", options.port, ssl=tls))
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
+
+
+async def listen(create):
+    """A port that was free a moment ago may be somebody's for another moment."""
+    for _ in range(100):
+        try:
+            return await create()
+        except OSError:
+            await asyncio.sleep(0.1)
+    return await create()
 
 
 # What it has to say of its own settings is meant for people who run it.
