@@ -183,7 +183,7 @@ impl TestServer {
         self.key(token, json!({"name": name})).await.raw.expect("the key itself")
     }
 
-    /// The mails that it keeps as files, the newest last.
+    /// The mails that it keeps as files, the newest last. It does so where it has `mail.from` and no mail server.
     pub fn outbox(&self) -> Vec<StoredMail> {
         keywright_server::outbox(&self.config).expect("the outbox")
     }

@@ -76,7 +76,7 @@ async fn page(server: &TestServer) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_of_the_page_work_as_they_stand() {
     const MAILBOX: &str = "agent@example.com";
-    let server = TestServer::start().await;
+    let server = Setup::new().await.set("mail.from", "keywright@mail.example").start().await;
     let page = page(&server).await;
     let blocks: Vec<&str> =
         page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
