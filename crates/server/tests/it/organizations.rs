@@ -56,7 +56,7 @@ async fn somebody_is_invited_by_mail_comes_works_and_leaves() {
         let invited: Invitation = server.data(invite(&owner, "Ada@Example.com", "admin")).await;
         assert_eq!(server.post.mails().last().expect("a mail").to.as_str(), "ada@example.com");
         let mine: Invitations = server.data(Call::get(routes::INVITATIONS).token(&home.token)).await;
-        assert_eq!(mine.invitations, [invited.clone()]);
+        assert_eq!(mine.invitations, std::slice::from_ref(&invited));
         let path = routes::accept_invitation(invited.invitation_id);
         let asked = json!({"apiKey": {"name": "work", "expiresInDays": 30}});
         let ada = entered(&server, Call::post(&path, &asked).token(&home.token)).await;
