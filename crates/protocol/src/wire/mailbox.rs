@@ -21,7 +21,13 @@ pub struct RequestCode {
     pub request_id: Option<String>,
     /// What to call the machine in the mail, for the person who reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(max_length = 64))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            max_length = 64,
+            pattern = r"^[^\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$"
+        )
+    )]
     pub machine: Option<String>,
 }
 
@@ -45,11 +51,23 @@ pub struct CodeRequested {
 pub struct Company {
     /// Its name, at most 100 characters; `My Organization` when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(max_length = 100))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            max_length = 100,
+            pattern = r"^[^\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$"
+        )
+    )]
     pub name: Option<String>,
     /// What it is, at most 500 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(max_length = 500))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            max_length = 500,
+            pattern = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]*$"
+        )
+    )]
     pub description: Option<String>,
 }
 
@@ -60,7 +78,14 @@ pub struct Company {
 pub struct AskedKey {
     /// Its name; `CLI default key` when left out. ` (2)` is put behind a name that is taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 100))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(
+            min_length = 1,
+            max_length = 100,
+            pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$"
+        )
+    )]
     pub name: Option<String>,
     /// Days until it expires, 1 to 365; it does not when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,8 +102,12 @@ pub struct CompleteSignup {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, required = true, format = Email, max_length = 254))]
     pub email: Option<Value>,
-    /// The code: six digits, or eight letters.
+    /// The code: six digits, or eight letters. Blanks and dashes in it do not matter, nor does the case.
     #[serde(default)]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(required = true, pattern = "^([0-9]{6}|[BCDFGHJKLMNPQRSTVWXZ]{8})$")
+    )]
     pub code: String,
     /// The organization to make.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,8 +136,12 @@ pub struct CompleteLogin {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = String, required = true, format = Email, max_length = 254))]
     pub email: Option<Value>,
-    /// The code: six digits, or eight letters.
+    /// The code: six digits, or eight letters. Blanks and dashes in it do not matter, nor does the case.
     #[serde(default)]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(required = true, pattern = "^([0-9]{6}|[BCDFGHJKLMNPQRSTVWXZ]{8})$")
+    )]
     pub code: String,
     /// For which organization; needed by who belongs to several. One that invited the mailbox is joined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
