@@ -117,6 +117,7 @@ impl CommandError {
         self.failure.error.details.iter().map(|(name, value)| {
             let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
             let texts: Vec<String> = values.iter().map(|value| printable(&text_of(value))).collect();
+            let name = printable(name);
             if values.iter().any(Value::is_object) {
                 // A list to choose from: a line each.
                 format!("{name}:\n    {}", texts.join("\n    "))

@@ -9,6 +9,7 @@ use keywright_protocol::wire::Success;
 use serde::Serialize;
 
 use crate::error::CommandError;
+use crate::table::printable;
 
 /// How to print.
 #[derive(Clone, Copy, Debug)]
@@ -69,15 +70,15 @@ impl Output {
             let _ = print(&failure);
             return;
         }
-        tell(&format!("{RED}error:{RED:#} {}", error.message()));
+        tell(&format!("{RED}error:{RED:#} {}", lines(error.message())));
         for cause in error.causes() {
-            tell(&format!("  because: {cause}"));
+            tell(&format!("  because: {}", lines(cause)));
         }
         for detail in error.details() {
             tell(&format!("  {detail}"));
         }
         for hint in error.hints() {
-            tell(&format!("{BOLD}next:{BOLD:#} {hint}"));
+            tell(&format!("{BOLD}next:{BOLD:#} {}", lines(hint)));
         }
     }
 }
@@ -86,6 +87,11 @@ impl Output {
 pub(crate) fn report_panic(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     tell(&format!("{RED}error:{RED:#} a defect of Keywright at {place}; please report it"));
+}
+
+/// What a server says may hold anything; only line breaks are let through.
+fn lines(text: &str) -> String {
+    text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
 }
 
 fn print(text: &str) -> io::Result<()> {

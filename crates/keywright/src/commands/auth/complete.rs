@@ -86,7 +86,8 @@ impl CompletionArgs {
         let offer = if self.no_upgrade { None } else { upgrade::offer(context, purpose)? };
         let answer = match ask(offer.as_ref()).await {
             Err(error) if offer.is_some() && upgrade::is_refused(&error) => {
-                output.warn(&format!("{error} Going on without the temporary account."));
+                let why = printable(&error.to_string());
+                output.warn(&format!("{why} Going on without the temporary account."));
                 ask(None).await
             }
             answer => answer,

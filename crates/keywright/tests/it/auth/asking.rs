@@ -105,6 +105,18 @@ fn a_refusal_is_the_servers_own_and_exits_by_its_code() {
 }
 
 #[test]
+fn what_a_server_says_steers_no_terminal() {
+    let scene = Scene { home: Home::new(), server: Scripted::start(), key: String::new() };
+    let error = json!({"code": "OTP_INVALID", "message": "No\u{1b}[2J.", "nextAction": "Do\u{202e}.",
+        "details": {"a\u{7}": "b\u{8}"}});
+    scene.server.answers(SIGNUP_REQUEST, (400, json!({"success": false, "status": 400, "error": error})));
+    let said = scene.auth(&["signup-request"]).with_code(1).stderr;
+    assert_eq!(said, "error: No?[2J.\n  a?: b?\nnext: Do?.\n");
+    let json = scene.auth(&["signup-request", "--json"]).with_code(1).json();
+    assert_eq!(json["error"], error, "for programs nothing is changed");
+}
+
+#[test]
 fn a_failure_without_a_server_has_the_same_form() {
     let home = Home::new();
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
