@@ -1,6 +1,7 @@
 //! The bodies of the JSON API. Fields are camelCase; a secret appears only where it is issued.
 
 mod explain;
+mod fields;
 mod key_changes;
 mod mailbox;
 mod models;

@@ -10,7 +10,13 @@ PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9+_-]{1,32}(\.[A-Za-z0-9+_-]{1,15})*@([A-Z
 @schemathesis.hook
 def filter_body(context, body):
     """JSON Schema takes 60.0 for an integer; the API takes integers that are written as such."""
-    return not (isinstance(body, dict) and any(isinstance(v, float) and v.is_integer() for v in body.values()))
+    return not has_whole_float(body)
+
+
+def has_whole_float(value):
+    if isinstance(value, dict):
+        return any(has_whole_float(inner) for inner in value.values())
+    return isinstance(value, float) and value.is_integer()
 
 
 @schemathesis.hook("filter_body")

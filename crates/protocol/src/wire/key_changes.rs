@@ -1,8 +1,9 @@
 //! API keys that change.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::fields::present;
 #[cfg(feature = "openapi")]
 use crate::Scope;
 use crate::wire::ApiKey;
@@ -41,11 +42,6 @@ pub struct UpdateKey {
         schema(value_type = i64, required = false, minimum = 3_600, maximum = 31_536_000)
     )]
     pub lifetime_seconds: Option<Value>,
-}
-
-/// A field that is there is there, `null` too: to clear a field is something else than to leave it.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(field).map(Some)
 }
 
 /// Asks for another key in the place of one.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::fields::object;
 use crate::wire::ApiKey;
 use crate::{CodeRequestId, KeyId, OrganizationId};
 
@@ -110,10 +111,10 @@ pub struct CompleteSignup {
     )]
     pub code: String,
     /// The organization to make.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub company: Option<Company>,
     /// The key to make.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub api_key: Option<AskedKey>,
     /// What the request for the code answered with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -148,7 +149,7 @@ pub struct CompleteLogin {
     #[cfg_attr(feature = "openapi", schema(value_type = Option<OrganizationId>))]
     pub organization_id: Option<String>,
     /// The key to make.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "object", skip_serializing_if = "Option::is_none")]
     pub api_key: Option<AskedKey>,
     /// What the request for the code answered with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
