@@ -259,7 +259,7 @@ errors! {
     /// A code was mailed to this mailbox less than 30 seconds ago.
     OtpResendCooldown "OTP_RESEND_COOLDOWN" 429 RateLimited
         "A code was mailed to this mailbox a moment ago."
-        "Wait for `details.retryInSeconds` seconds, or use the code that was mailed.";
+        "Wait for `details.retryInSeconds` seconds; a code from before is good until it is used or void.";
     /// 20 codes were mailed to this mailbox within an hour, or too many wrong ones were tried in a day.
     EmailRateLimited "EMAIL_RATE_LIMITED" 429 RateLimited
         "Too many codes were asked for with this mailbox."

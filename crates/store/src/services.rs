@@ -22,7 +22,7 @@ pub struct NewServiceAccount {
 
 impl Store {
     /// Stores a service account, a member of the organization that the caller acts in, with a key. The name
-    /// that the key has got.
+    /// that the key has got. `judge` is also told whether another service account there has its name.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -30,15 +30,19 @@ impl Store {
         &self,
         acting: &Acting,
         new: &NewServiceAccount,
-        judge: impl Fn(&CallerFacts, &Room) -> Result<(), E>,
+        judge: impl Fn(&CallerFacts, &Room, bool) -> Result<(), E>,
     ) -> Result<OrganizationChange<String, E>, StoreError> {
-        let (user, at) = (new.key.user.to_string(), acting.at);
+        let (user, organization, at) = (new.key.user.to_string(), acting.organization.to_string(), acting.at);
         transaction!(self, |open| {
             match begin_acting(open, acting).await? {
                 None => OrganizationChange::CallerEnded,
-                Some(caller) => match judge(&caller, &room(open, acting.organization, at).await?) {
-                    Err(refusal) => OrganizationChange::Refused(refusal),
-                    Ok(()) => {
+                Some(caller) => {
+                    let room = room(open, acting.organization, at).await?;
+                    let named: Option<(String,)> =
+                        open.first(NAMED, values![&organization, &new.name]).await?;
+                    if let Err(refusal) = judge(&caller, &room, named.is_some()) {
+                        OrganizationChange::Refused(refusal)
+                    } else {
                         open.execute(INSERT, values![&user, &new.name, at]).await?;
                         join(open, new.key.user, acting.organization, Role::Member, at).await?;
                         let taken = active_in(open, acting.organization, at).await?;
@@ -47,13 +51,15 @@ impl Store {
                         key.insert_plainly(open).await?;
                         OrganizationChange::Made(key.name)
                     }
-                },
+                }
             }
         })
     }
 }
 
 statements! {
+    NAMED = "SELECT u.id FROM users u JOIN memberships m ON m.user_id = u.id \
+             WHERE m.organization_id = $1 AND u.kind = 'service' AND u.name = $2 LIMIT 1";
     INSERT = "INSERT INTO users (id, kind, status, administrator, created_at, name) \
               VALUES ($1, 'service', 'active', FALSE, $3, $2)";
 }

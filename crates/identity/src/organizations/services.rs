@@ -17,7 +17,7 @@ impl Identity {
     /// leaves `raw` out: the token beside it is the only copy.
     ///
     /// # Errors
-    /// `NOT_FOUND` for any other organization, `FORBIDDEN` for a member and for a child, `INVALID_NAME`,
+    /// `NOT_FOUND` for any other organization, `FORBIDDEN` for a member and for a child, `INVALID_NAME`, `NAME_TAKEN`,
     /// `COMPANY_NAME_TOO_LONG`, `INVALID_SCOPE`, `INVALID_EXPIRES_IN_DAYS`, `MAX_MEMBERS_REACHED`,
     /// `MAX_API_KEYS_REACHED`, `INSUFFICIENT_SCOPE` without `projects:create` and `api-keys:manage`, or for
     /// scopes that the caller lacks itself.
@@ -36,10 +36,11 @@ impl Identity {
         let (key_name, lifetime) = asked_key(request.api_key)?;
         let (token, key) = mint_key(UserId::new(), organization, key_name, scopes, lifetime, acting.at);
         let mut new = NewServiceAccount { name, key };
-        let judge = |caller: &CallerFacts, room: &Room| {
+        let judge = |caller: &CallerFacts, room: &Room, taken: bool| {
             require_role(caller.role, Role::Admin, MAKE)?;
             refuse_wider(caller.scopes, scopes)?;
-            refuse_full(room)
+            refuse_full(room)?;
+            refuse_taken(taken)
         };
         let change = self.inner.store.insert_service_account(&acting, &new, judge).await;
         new.key.name = made(change.map_err(|error| store_failed(&error))?)?;
@@ -66,6 +67,16 @@ fn refuse_full(room: &Room) -> Result<(), ApiError> {
         Err(too_many_keys())
     } else {
         Ok(())
+    }
+}
+
+/// By its name a service account is called: two of one name could not be told apart.
+fn refuse_taken(taken: bool) -> Result<(), ApiError> {
+    match taken {
+        false => Ok(()),
+        true => Err(ApiError::new(ErrorCode::NameTaken)
+            .because("A service account of that name exists.")
+            .next("Choose another name, or make it another key: `keywright tokens create --service-account NAME`.")),
     }
 }
 

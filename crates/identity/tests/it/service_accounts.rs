@@ -50,14 +50,17 @@ async fn an_admin_makes_a_service_account_that_is_a_member_with_a_key() {
             (UserKind::Service, Some("Nightly build"))
         );
         assert_eq!(made.member.email, None);
-        // A name that is taken gets a number.
+        let twice =
+            identity.create_service_account(&admin.principal, id, service("Nightly build", None)).await;
+        assert_eq!(code(twice), ErrorCode::NameTaken, "two of one name could not be told apart");
+        // A key's name that is taken gets a number.
         let (_, second) = identity
             .create_service_account(
                 &admin.principal,
                 id,
                 CreateServiceAccount {
                     api_key: Some(AskedKey { name: Some("ci".into()), expires_in_days: None }),
-                    ..service("Nightly build", Some(&["models:use", "executions:read"]))
+                    ..service("Nightly check", Some(&["models:use", "executions:read"]))
                 },
             )
             .await

@@ -91,7 +91,8 @@ curl -sS <URL><TEMPORARY_PATH> -H 'Content-Type: application/json' -d '{}'
 ```
 
 `data.token` is good until `data.expiresAt`, in each place where a key is. Send it as `Authorization: Bearer` with
-`\"upgrade\": true` when you sign up, and the account becomes yours, with its records.
+`\"upgrade\": true` when you sign up, and the account becomes yours, with its records. Its token dies then, and so does each
+of its keys whose `keyId` is not in `\"keepKeys\": [...]` of the same request.
 ";
 
 /// What may come of the four requests, but for what a program that follows the page does not do.

@@ -90,7 +90,7 @@ pub(super) async fn remove(
     request_body = CreateServiceAccount,
     responses((status = 200, description = "The service account, and its key, shown this once.", body = Success<ServiceAccount>)),
     security(("token" = [Scope::ProjectsCreate, Scope::ApiKeysManage])),
-    extensions(("x-errors" = json!(["NOT_FOUND", "FORBIDDEN", "INVALID_NAME", "COMPANY_NAME_TOO_LONG", "INVALID_SCOPE", "INVALID_EXPIRES_IN_DAYS", "MAX_MEMBERS_REACHED", "MAX_API_KEYS_REACHED"]))),
+    extensions(("x-errors" = json!(["NOT_FOUND", "FORBIDDEN", "INVALID_NAME", "NAME_TAKEN", "COMPANY_NAME_TOO_LONG", "INVALID_SCOPE", "INVALID_EXPIRES_IN_DAYS", "MAX_MEMBERS_REACHED", "MAX_API_KEYS_REACHED"]))),
 )]
 pub(super) async fn create_service(
     State(api): State<Arc<Api>>,
