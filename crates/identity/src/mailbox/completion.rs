@@ -143,6 +143,8 @@ fn done(completion: Completion<ApiError>, now: Timestamp) -> Result<Completed, A
         Completion::NoSuchKey(key) => ApiError::new(ErrorCode::NotFound)
             .because(format!("There is no active key {key} in the organization that this user may delete."))
             .next("Choose from `details.keys` of MAX_API_KEYS_REACHED; the code is still good."),
+        Completion::TooManyKeys(keys) if keys.is_empty() => too_many_keys(&keys)
+            .next("Ask an admin of the organization to delete one of its keys; the code is still good."),
         Completion::TooManyKeys(keys) => too_many_keys(&keys).next(
             "Repeat it with the ids of some of `details.keys` in `revokeKeys`, on the command line with \
              `--revoke-key ID`; the code is still good.",

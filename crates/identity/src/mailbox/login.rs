@@ -1,13 +1,14 @@
 //! Signing in: a new key in an organization that the mailbox is in or invited into.
 
 use keywright_protocol::wire::{CompleteLogin, SignedIn};
-use keywright_protocol::{ApiError, ErrorCode, Mailbox, OrganizationId, Principal};
+use keywright_protocol::{ApiError, ErrorCode, Mailbox, OrganizationId, Principal, Role};
 use keywright_secret::PlatformToken;
 use keywright_store::{Entrance, MailboxFacts};
 use serde_json::{Value, json};
 
 use super::completion::Fields;
 use super::fields::DEFAULT_ORGANIZATION;
+use crate::organizations::refuse_more_organizations;
 use crate::{CodePurpose, Identity, IdentitySettings};
 
 impl Identity {
@@ -20,7 +21,7 @@ impl Identity {
     /// # Errors
     /// What is wrong with a field, the `OTP_` codes, `EMAIL_RATE_LIMITED`, `MULTIPLE_ORGANIZATIONS` and
     /// `ORGANIZATION_NOT_MEMBER` with `details.organizations`, `USER_NOT_FOUND`, `USER_HAS_NO_ORGANIZATION`,
-    /// `MAX_API_KEYS_REACHED` with `details.keys`, `NOT_FOUND` for a key to revoke, `UPGRADE_REFUSED`,
+    /// `MAX_API_KEYS_REACHED` with `details.keys`, `MAX_ORGANIZATIONS_REACHED` for who is invited as an owner, `NOT_FOUND` for a key to revoke, `UPGRADE_REFUSED`,
     /// `SIGNUP_CLOSED`, `STORAGE_UNAVAILABLE`. Only a wrong code or a code for something else counts as a try.
     pub async fn complete_login(
         &self,
@@ -61,8 +62,12 @@ impl Wish {
         if let Some(organization) = named.filter(|named| facts.belonging(*named).is_some()) {
             return Ok(Entrance::Return(organization));
         }
-        if let Some(organization) = named.filter(|named| facts.invitation(*named).is_some()) {
-            return Ok(Entrance::Accept(organization));
+        if let Some(invitation) = named.and_then(|named| facts.invitation(named)) {
+            if invitation.role == Role::Owner {
+                let owned = facts.organizations.iter().filter(|belonging| belonging.role == Role::Owner);
+                refuse_more_organizations(owned.count() as i64)?;
+            }
+            return Ok(Entrance::Accept(invitation.organization));
         }
         match (&facts.organizations[..], self.organization) {
             ([], None) if self.upgrades && facts.user.is_some() => self.take_along(facts),

@@ -198,7 +198,7 @@ fn refuse_service(caller: &CallerFacts) -> Result<(), ApiError> {
     }
 }
 
-fn refuse_more_organizations(owned: i64) -> Result<(), ApiError> {
+pub(crate) fn refuse_more_organizations(owned: i64) -> Result<(), ApiError> {
     match owned < MOST_OWNED {
         true => Ok(()),
         false => Err(ApiError::new(ErrorCode::MaxOrganizationsReached).detail("limit", MOST_OWNED)),

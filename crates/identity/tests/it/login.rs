@@ -157,6 +157,52 @@ async fn an_invitation_is_accepted_with_the_code() {
 }
 
 #[tokio::test]
+async fn who_owns_as_many_organizations_as_one_may_is_invited_as_an_admin_only() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let (owner, home) = bench.person(ANN).await;
+        let (guest, _) = bench.person(BOB).await;
+        for number in 2..=20 {
+            bench.scene.found(guest.user, &number.to_string(), bench.clock.now()).await;
+        }
+        let now = bench.clock.now();
+        let inviter = (owner.organization, owner.user);
+        bench.scene.invite(inviter, BOB, "owner", (now, now.plus_seconds(600))).await;
+        let (_, right) = bench.code(Login, BOB).await;
+        let refusal = log_in(&bench.identity, into(home.organization_id, BOB, &right)).await;
+        assert_eq!(code(refusal), ErrorCode::MaxOrganizationsReached);
+        assert_eq!(bench.scene.role_of(guest.user, home.organization_id).await, None);
+        bench.scene.leave(guest.user).await;
+        log_in(&bench.identity, into(home.organization_id, BOB, &right)).await.expect("a key");
+        let role = bench.scene.role_of(guest.user, home.organization_id).await;
+        assert_eq!(role.as_deref(), Some("owner"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn at_the_limit_of_keys_an_invitation_stays_open() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let (owner, home) = bench.person(ANN).await;
+        bench.full(&owner).await;
+        let now = bench.clock.now();
+        bench
+            .scene
+            .invite((owner.organization, owner.user), BOB, "member", (now, now.plus_seconds(600)))
+            .await;
+        let (_, right) = bench.code(Login, BOB).await;
+        let refusal = refused(log_in(&bench.identity, into(home.organization_id, BOB, &right)).await);
+        assert_eq!(refusal.code, ErrorCode::MaxApiKeysReached);
+        assert_eq!(refusal.details["keys"], json!([]), "none that a member may delete");
+        assert!(refusal.next_action().contains("admin"), "{}", refusal.next_action());
+        let [users, _, _, _, _, invitations, _] = bench.scene.counts().await;
+        assert_eq!((users, invitations), (1, 1), "nobody came in");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn at_the_limit_of_keys_the_code_stays_good_and_makes_room() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
