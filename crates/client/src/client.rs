@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT};
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use keywright_dial::control::Control;
 use keywright_protocol::wire::{
     self, ApiKey, ApiKeys, ClaimAdministrator, CreateChild, CreateKey, DeletedKey, Failure, InstanceProof,
@@ -17,8 +17,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    ChildToken, ClientError, CreatedKey, EndpointUrl, RequestFilter, RotatedKey, ServerUrl, TemporaryToken,
-    TokenSource, query,
+    ChildToken, ClientError, CreatedKey, EndpointUrl, RequestFilter, Retries, RotatedKey, ServerUrl,
+    TemporaryToken, TokenSource, query,
 };
 
 /// A client of one server. Its token goes to that server and nowhere else.
@@ -28,6 +28,8 @@ pub struct Client {
     server: ServerUrl,
     token: Option<Arc<dyn TokenSource>>,
     mailbox_endpoint: Option<Arc<EndpointUrl>>,
+    retries: Retries,
+    essential_traffic_only: bool,
 }
 
 impl Client {
@@ -38,7 +40,14 @@ impl Client {
     pub fn new(server: &ServerUrl) -> Result<Self, ClientError> {
         let control = Control::to(server.as_url())
             .map_err(|source| ClientError::Unreachable { server: server.to_string(), source })?;
-        Ok(Self { control, server: server.clone(), token: None, mailbox_endpoint: None })
+        Ok(Self {
+            control,
+            server: server.clone(),
+            token: None,
+            mailbox_endpoint: None,
+            retries: Retries::NONE,
+            essential_traffic_only: false,
+        })
     }
 
     /// Calls with this token.
@@ -64,6 +73,26 @@ impl Client {
         } else {
             Err(ClientError::Elsewhere { server: self.server.to_string() })
         }
+    }
+
+    /// Makes a call again when the server, or the way to it, only has a bad moment. `Retry-After` is obeyed; what
+    /// may have been done is not done again.
+    #[must_use]
+    pub fn with_retries(self, retries: Retries) -> Self {
+        Self { retries, ..self }
+    }
+
+    /// Whether whoever uses this client wants no call that is not needed for what was asked. The client itself
+    /// makes none in any case; this hands the wish on.
+    #[must_use]
+    pub fn with_essential_traffic_only(self, essential_traffic_only: bool) -> Self {
+        Self { essential_traffic_only, ..self }
+    }
+
+    /// Whether only calls that are needed for what was asked may be made. Nothing is ever sent anywhere but to
+    /// the server that was named.
+    pub fn is_essential_traffic_only(&self) -> bool {
+        self.essential_traffic_only
     }
 
     /// The server that is called.
@@ -240,11 +269,19 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<T, ClientError> {
-        let token = match &self.token {
-            Some(source) => Some(source.token(&self.server).await?),
-            None => None,
+        let Some(source) = &self.token else {
+            let answer = self.send(method, path, body, None).await?;
+            return self.data(&answer);
         };
-        let answer = self.send(method, path, body, token.as_ref()).await?;
+        let token = source.token(&self.server).await?;
+        let answer = self.send(method.clone(), path, body.clone(), Some(&token)).await?;
+        // A call that was refused did nothing, so that it may be made again.
+        if answer.status() == StatusCode::UNAUTHORIZED
+            && let Some(other) = source.after_refusal(&self.server, &token).await?
+        {
+            let answer = self.send(method, path, body, Some(&other)).await?;
+            return self.data(&answer);
+        }
         self.data(&answer)
     }
 
@@ -255,11 +292,26 @@ impl Client {
         body: Bytes,
         token: Option<&Secret>,
     ) -> Result<Response<Bytes>, ClientError> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(ACCEPT, JSON)
-            .header(USER_AGENT, concat!("keywright/", env!("CARGO_PKG_VERSION")));
+        let mut made = 0;
+        loop {
+            let outcome = self.send_once(method.clone(), path, body.clone(), token).await;
+            match self.retries.wait(made, &method, &outcome) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return outcome,
+            }
+            made += 1;
+        }
+    }
+
+    async fn send_once(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        token: Option<&Secret>,
+    ) -> Result<Response<Bytes>, ClientError> {
+        let mut request =
+            Request::builder().method(method).uri(path).header(ACCEPT, JSON).header(USER_AGENT, AGENT);
         if !body.is_empty() {
             request = request.header(CONTENT_TYPE, JSON);
         }
@@ -310,3 +362,5 @@ fn bearer(token: &Secret) -> Result<HeaderValue, http::Error> {
 }
 
 const JSON: &str = "application/json";
+/// How this client names itself.
+pub(crate) const AGENT: &str = concat!("keywright/", env!("CARGO_PKG_VERSION"));

@@ -1,5 +1,7 @@
 //! What can come of a call.
 
+use std::time::Duration;
+
 use keywright_dial::DialError;
 use keywright_protocol::wire::Failure;
 use keywright_protocol::{ErrorCode, Exit};
@@ -53,6 +55,13 @@ impl ClientError {
         }
     }
 
+    /// How long the server asks to wait before the same is asked again, if it does.
+    pub fn retry_in(&self) -> Option<Duration> {
+        let Self::Refused(failure) = self else { return None };
+        let seconds = failure.error.details.get("retryInSeconds")?.as_u64()?;
+        Some(Duration::from_secs(seconds))
+    }
+
     /// How a command that ends in this error should exit.
     pub fn exit(&self) -> Exit {
         match self {
@@ -60,6 +69,9 @@ impl ClientError {
                 failure.error.known_code().map_or_else(|| exit_of_status(failure.status), ErrorCode::exit)
             }
             Self::Unreachable { .. } | Self::NotOurs { .. } => Exit::Unreachable,
+            Self::NoToken(TokenUnavailable::ForNow(_)) => Exit::Unreachable,
+            Self::NoToken(TokenUnavailable::Refused(_)) => Exit::Refused,
+            Self::NoToken(TokenUnavailable::Failed(_)) => Exit::User,
             Self::NoToken(_) => Exit::NotSignedIn,
             Self::Unsendable(_) | Self::Elsewhere { .. } => Exit::User,
         }

@@ -118,8 +118,11 @@ struct Bound(String);
 impl TokenSource for Bound {
     fn token<'a>(&'a self, server: &'a ServerUrl) -> TokenFuture<'a> {
         let known = server.to_string() == self.0;
-        let answer =
-            if known { Ok(Secret::new("at_bound")) } else { Err(TokenUnavailable("another server".into())) };
+        let answer = if known {
+            Ok(Secret::new("at_bound"))
+        } else {
+            Err(TokenUnavailable::Missing("another server".into()))
+        };
         Box::pin(std::future::ready(answer))
     }
 }

@@ -1,0 +1,163 @@
+//! Signing in: the client's side of OAuth 2.1, over `dial` like every other call.
+//!
+//! PKCE, `state` and the polling of RFC 8628 are the `oauth2` crate's; this adds what a Keywright client owes
+//! its user: the issuer must be the server that was asked (RFC 8414), every endpoint must lie on its origin,
+//! `iss` is checked (RFC 9207), and tokens leave here as secrets, never inside an error.
+
+mod browser;
+mod device;
+mod error;
+mod metadata;
+mod transport;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::{Method, Request, Response};
+use keywright_dial::control::Control;
+use keywright_secret::Secret;
+use oauth2::basic::{BasicClient, BasicTokenResponse};
+use oauth2::{ClientId, RefreshToken, TokenResponse, TokenUrl};
+use url::form_urlencoded::Serializer;
+
+use crate::ServerUrl;
+pub use browser::{BrowserSignIn, WrongAnswer};
+pub use device::DeviceSignIn;
+pub use error::OAuthError;
+pub use metadata::Metadata;
+
+/// The public client that every Keywright server knows.
+pub const DEFAULT_CLIENT_ID: &str = "keywright-cli";
+
+/// The authorization server of one Keywright server, as one client of it speaks to it.
+#[derive(Clone)]
+pub struct OAuth {
+    control: Control,
+    server: ServerUrl,
+    client_id: String,
+}
+
+/// What a token endpoint gave.
+pub struct Tokens {
+    /// The `at_` token.
+    pub access_token: Secret,
+    /// The `rt_` token, which is spent by the first use; a server need not give one.
+    pub refresh_token: Option<Secret>,
+    /// How long the access token lives, as of the answer.
+    pub expires_in: Option<Duration>,
+}
+
+impl OAuth {
+    /// Speaks to `server` as the client `client_id`.
+    ///
+    /// # Errors
+    /// [`OAuthError::Unreachable`] when the machine cannot make connections of that kind at all.
+    pub fn new(server: &ServerUrl, client_id: impl Into<String>) -> Result<Self, OAuthError> {
+        let control = Control::to(server.as_url())
+            .map_err(|source| OAuthError::Unreachable { server: server.to_string(), source })?;
+        Ok(Self { control, server: server.clone(), client_id: client_id.into() })
+    }
+
+    /// The server that is spoken to.
+    pub fn server(&self) -> &ServerUrl {
+        &self.server
+    }
+
+    /// The client that is spoken as.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// Asks what the server offers. Do it before signing in; it is not needed to refresh.
+    ///
+    /// # Errors
+    /// [`OAuthError::NotOffered`] when the server has no sign-in, [`OAuthError::OtherIssuer`] when it calls
+    /// itself something else, and others.
+    pub async fn discover(&self) -> Result<Metadata, OAuthError> {
+        let answer = self.call(Method::GET, METADATA, Bytes::new()).await?;
+        match answer.status().as_u16() {
+            200 => Metadata::read(&self.server, answer.body()),
+            404 | 405 => Err(OAuthError::NotOffered { server: self.server.to_string() }),
+            status => Err(self.not_ours(format!("its metadata answer {status}"))),
+        }
+    }
+
+    /// Trades a refresh token for its successor and a new access token.
+    ///
+    /// # Errors
+    /// [`OAuthError::InvalidGrant`] when the token is spent, revoked or expired; temporary ones otherwise.
+    pub async fn refresh(&self, refresh_token: &Secret) -> Result<Tokens, OAuthError> {
+        let url = self.url_of(TOKEN)?;
+        let client = self.basic().set_token_uri(url);
+        let token = RefreshToken::new(refresh_token.expose().to_owned());
+        let answer = client.exchange_refresh_token(&token).request_async(&self.transport()).await;
+        self.tokens(answer)
+    }
+
+    /// Ends a token, and with a refresh token all that came of the same sign-in. One that the server does not
+    /// know counts as ended.
+    ///
+    /// # Errors
+    /// [`OAuthError`]
+    pub async fn revoke(&self, token: &Secret) -> Result<(), OAuthError> {
+        let body = Serializer::new(String::new())
+            .append_pair("token", token.expose())
+            .append_pair("client_id", &self.client_id)
+            .finish();
+        let answer = self.call(Method::POST, REVOKE, body.into()).await?;
+        match answer.status().as_u16() {
+            200 => Ok(()),
+            status @ (429 | 500..) => Err(OAuthError::Unwell { server: self.server.to_string(), status }),
+            status => Err(self.not_ours(format!("its revocation answers {status}"))),
+        }
+    }
+
+    fn basic(&self) -> BasicClient {
+        BasicClient::new(ClientId::new(self.client_id.clone()))
+    }
+
+    fn url_of(&self, path: &str) -> Result<TokenUrl, OAuthError> {
+        let url = self.server.as_url().join(path);
+        url.map(TokenUrl::from_url).map_err(|_| self.not_ours("its token endpoint is no URL"))
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Bytes>, OAuthError> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(ACCEPT, "application/json")
+            .header(USER_AGENT, crate::client::AGENT);
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        }
+        let request = request.body(body).map_err(|_| self.not_ours("the call cannot be written as HTTP"))?;
+        self.control
+            .send(request)
+            .await
+            .map_err(|source| OAuthError::Unreachable { server: self.server.to_string(), source })
+    }
+
+    fn tokens<T: oauth2::ErrorResponse + 'static>(
+        &self,
+        answer: Result<BasicTokenResponse, oauth2::RequestTokenError<transport::Failed, T>>,
+    ) -> Result<Tokens, OAuthError> {
+        let tokens = answer.map_err(|error| OAuthError::of(&self.server, error))?;
+        if *tokens.token_type() != oauth2::basic::BasicTokenType::Bearer {
+            return Err(self.not_ours("it gives out tokens that are no bearer tokens"));
+        }
+        Ok(Tokens {
+            access_token: Secret::new(tokens.access_token().secret()),
+            refresh_token: tokens.refresh_token().map(|token| Secret::new(token.secret())),
+            expires_in: tokens.expires_in(),
+        })
+    }
+
+    fn not_ours(&self, reason: impl Into<String>) -> OAuthError {
+        OAuthError::NotOurs { server: self.server.to_string(), reason: reason.into() }
+    }
+}
+
+const METADATA: &str = "/.well-known/oauth-authorization-server";
+const TOKEN: &str = "/oauth/token";
+const REVOKE: &str = "/oauth/revoke";
