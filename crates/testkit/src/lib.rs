@@ -1,5 +1,6 @@
 //! What tests of the whole are made from: a server in this process, a provider that records what it
-//! hears and answers by a script, a clock that stands still, and clients down to raw bytes.
+//! hears and answers by a script, an authorization server that counts and fails, a clock that stands still, and
+//! clients down to raw bytes.
 //!
 //! For tests only: everything here panics when something is not as it should be. Each [`TestServer`]
 //! looks, when it is dropped, through all that was sent: no platform token may have gone up, no provider
@@ -9,6 +10,7 @@
 mod audit;
 mod client;
 mod clock;
+mod issuer;
 mod log;
 mod mail_server;
 mod provider;
@@ -18,6 +20,7 @@ mod setup;
 
 pub use client::{Broken, Call, Reply, Whole};
 pub use clock::FakeClock;
+pub use issuer::{FakeIssuer, Fault, Issued, IssuerState};
 pub use keywright_identity::{Delivery, MailContent, Postbox};
 pub use keywright_store::testing::HeldRecords;
 pub use mail_server::{MailManner, MailServer, ReceivedMail, code_in};
