@@ -19,10 +19,12 @@ mod provision;
 mod resolve;
 mod save;
 mod server;
+mod session;
 mod settings;
 pub mod store;
 mod stored;
 mod stored_key;
+mod tokens;
 
 pub use environment::Environment;
 pub use forget::forget_organization;
@@ -36,8 +38,11 @@ pub use provision::{Outcome, ProvisionError, Provisioned, note_account_end, prov
 pub use resolve::{Candidates, Resolved, Shadowed, Source, UnusableCredential, resolve};
 pub use save::{SaveKeyError, SavedProfile, save_key};
 pub use server::{ChosenServer, DEFAULT_SERVER, NoServer, ServerSource, choose_server};
-pub use settings::{HeldSettings, ProfileSettings, Settings, SettingsError, SettingsFile};
-pub use stored::{
-    Changed, CredentialFile, Credentials, Held, Opened, ServerEntry, StoredSession, StoredTemporary,
+pub use session::{
+    RefreshError, SavedSession, SessionOrganization, SessionTokens, SignedOut, StoredSession, client_id,
+    fresh_session, save_session, sign_out,
 };
+pub use settings::{HeldSettings, ProfileSettings, Settings, SettingsError, SettingsFile};
+pub use stored::{Changed, CredentialFile, Credentials, Held, Opened, ServerEntry, StoredTemporary};
 pub use stored_key::{KeyMetadata, NewStoredKey, StoredKey};
+pub use tokens::LocalTokens;

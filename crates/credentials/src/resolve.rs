@@ -113,6 +113,8 @@ pub struct Shadowed {
     pub source: Source,
     /// What may be shown of it.
     pub hint: String,
+    /// Why it could not be used either, if so.
+    pub problem: Option<UnusableCredential>,
 }
 
 /// Chooses the credential; `None` when nothing is set.
@@ -125,8 +127,19 @@ pub fn resolve(candidates: &Candidates<'_>) -> Result<Option<Resolved>, Unusable
         .into_iter()
         .filter_map(|source| source.candidate(candidates).map(|secret| (source, secret)));
     let Some((source, secret)) = set.next() else { return Ok(None) };
+    let check = |source, secret: &Secret| match (source, candidates.stored) {
+        (Source::Session, Some(stored)) if stored.has_ended_session() => {
+            Err(UnusableCredential::Ended { place: source })
+        }
+        _ => check(source, secret),
+    };
     let token = check(source, &secret)?;
-    let shadowed = set.map(|(source, secret)| Shadowed { source, hint: hint(&secret) }).collect();
+    let shadowed = set.map(|(source, secret)| Shadowed {
+        source,
+        hint: hint(&secret),
+        problem: check(source, &secret).err(),
+    });
+    let shadowed = shadowed.collect();
     let (key_id, expires_at) = source.known(candidates.stored);
     let (kind, hint) = (token.kind(), token.hint());
     Ok(Some(Resolved { kind, hint, token: secret, source, expires_at, key_id, shadowed }))
@@ -185,6 +198,13 @@ pub enum UnusableCredential {
         place: Source,
         /// What is wrong with it.
         cause: MalformedToken,
+    },
+    /// The server has ended the sign-in. What comes after it does not count instead: who calls would change
+    /// without a word.
+    #[error("{} has ended", place.describe())]
+    Ended {
+        /// Where it is set.
+        place: Source,
     },
     /// A refresh token only makes other tokens.
     #[error("{} holds a refresh token, which calls nothing by itself", place.describe())]

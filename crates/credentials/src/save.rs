@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use keywright_client::ServerUrl;
-use keywright_protocol::Clock;
+use keywright_protocol::{Clock, OrganizationId};
+use keywright_secret::Secret;
 
 use crate::store::FileError;
 use crate::{
@@ -43,11 +44,7 @@ pub fn save_key(
     let mut settings = settings_file.hold()?;
     let mut held = credential_file.hold(clock)?;
     let known = Known { settings: settings.settings(), credentials: &held.credentials, server: &server.url };
-    let name = match name {
-        Some(name) => known.named(name, &key)?,
-        None => known.of(&key).unwrap_or_else(|| known.free(&key)),
-    };
-    let is_new = !settings.settings().profiles.contains_key(name.as_str()) && !held.credentials.knows(&name);
+    let (name, is_new) = known.place(name, &Newcomer::key(&key))?;
     let profile = ProfileSettings {
         server: address(settings.settings().profiles.get(name.as_str()), server),
         organization_id: key.metadata.organization_id.map(|id| id.to_string()),
@@ -71,7 +68,7 @@ pub fn save_key(
 
 /// What the settings say of the server. One that nobody named must prove itself each time, so it is not
 /// written down as if somebody had.
-fn address(before: Option<&ProfileSettings>, server: &ChosenServer) -> Option<String> {
+pub(crate) fn address(before: Option<&ProfileSettings>, server: &ChosenServer) -> Option<String> {
     match server.source {
         ServerSource::Default => before.and_then(|profile| profile.server.clone()),
         _ => Some(server.url.to_string()),
@@ -79,23 +76,54 @@ fn address(before: Option<&ProfileSettings>, server: &ChosenServer) -> Option<St
 }
 
 /// The profiles that there are, as a key for `server` meets them.
-struct Known<'a> {
-    settings: &'a Settings,
-    credentials: &'a Credentials,
-    server: &'a ServerUrl,
+pub(crate) struct Known<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) credentials: &'a Credentials,
+    pub(crate) server: &'a ServerUrl,
+}
+
+/// What is to be stored, as far as it decides where.
+pub(crate) struct Newcomer<'a> {
+    pub(crate) organization_id: Option<OrganizationId>,
+    pub(crate) organization_name: Option<&'a str>,
+    pub(crate) key: Option<&'a Secret>,
+}
+
+impl<'a> Newcomer<'a> {
+    fn key(key: &'a NewStoredKey) -> Self {
+        Self {
+            organization_id: key.metadata.organization_id,
+            organization_name: key.metadata.organization_name.as_deref(),
+            key: Some(&key.raw),
+        }
+    }
 }
 
 impl Known<'_> {
+    /// The profile to store under, and whether it is a new one.
+    pub(crate) fn place(
+        &self,
+        name: Option<&ProfileName>,
+        new: &Newcomer<'_>,
+    ) -> Result<(ProfileName, bool), SaveKeyError> {
+        let name = match name {
+            Some(name) => self.named(name, new)?,
+            None => self.of(new).unwrap_or_else(|| self.free(new)),
+        };
+        let is_new = !self.settings.profiles.contains_key(name.as_str()) && !self.credentials.knows(&name);
+        Ok((name, is_new))
+    }
+
     /// The profile that was asked for, if it is not another one's.
-    fn named(&self, name: &ProfileName, key: &NewStoredKey) -> Result<ProfileName, SaveKeyError> {
-        match self.owner(name, key) {
+    fn named(&self, name: &ProfileName, new: &Newcomer<'_>) -> Result<ProfileName, SaveKeyError> {
+        match self.owner(name, new) {
             None => Ok(name.clone()),
             Some(owner) => Err(SaveKeyError::Taken { profile: name.clone(), owner }),
         }
     }
 
     /// Which other server or organization the profile is for.
-    fn owner(&self, name: &ProfileName, key: &NewStoredKey) -> Option<String> {
+    fn owner(&self, name: &ProfileName, new: &Newcomer<'_>) -> Option<String> {
         let set = self.settings.profiles.get(name.as_str());
         if let Some(set) = set.filter(|set| !set.is_for(self.server))
             && (set.server.is_some() || set.organization_id.is_some())
@@ -110,27 +138,28 @@ impl Known<'_> {
             }
         }
         let (id, shown) = self.organization(name)?;
-        let same = key.metadata.organization_id.is_none_or(|new| new.to_string() == id);
+        let same = new.organization_id.is_none_or(|new| new.to_string() == id);
         (!same).then_some(shown)
     }
 
     /// The profile that is there for this key, the active one first.
-    fn of(&self, key: &NewStoredKey) -> Option<ProfileName> {
+    fn of(&self, new: &Newcomer<'_>) -> Option<ProfileName> {
         let active = self.settings.active_profile.iter().filter_map(|name| name.parse().ok());
         let set = self.settings.profiles.keys().filter_map(|name| name.parse().ok());
-        active.chain(set).chain(self.credentials.profiles()).find(|name| self.is_of(name, key))
+        active.chain(set).chain(self.credentials.profiles()).find(|name| self.is_of(name, new))
     }
 
-    fn is_of(&self, name: &ProfileName, key: &NewStoredKey) -> bool {
+    fn is_of(&self, name: &ProfileName, new: &Newcomer<'_>) -> bool {
         let stored = self.credentials.entry(name, self.server);
         let here = match self.settings.profiles.get(name.as_str()) {
             Some(set) => set.is_for(self.server),
             None => stored.is_some(),
         };
-        let same_key =
-            stored.and_then(|entry| entry.api_key.as_ref()).is_some_and(|stored| stored.raw == key.raw);
+        let same_key = stored
+            .and_then(|entry| entry.api_key.as_ref())
+            .is_some_and(|stored| new.key == Some(&stored.raw));
         let organization = || {
-            let new = key.metadata.organization_id?.to_string();
+            let new = new.organization_id?.to_string();
             Some(self.organization(name)?.0 == new)
         };
         here && (same_key || organization().unwrap_or_default())
@@ -143,15 +172,19 @@ impl Known<'_> {
             let shown = set.and_then(|set| set.organization_name.clone()).unwrap_or_else(|| id.clone());
             return Some((id, shown));
         }
-        let stored = &self.credentials.entry(name, self.server)?.api_key.as_ref()?.metadata;
-        let id = stored.organization_id?.to_string();
-        let shown = stored.organization_name.clone().unwrap_or_else(|| id.clone());
-        Some((id, shown))
+        let entry = self.credentials.entry(name, self.server)?;
+        if let Some(key) = &entry.api_key {
+            let id = key.metadata.organization_id?.to_string();
+            let shown = key.metadata.organization_name.clone().unwrap_or_else(|| id.clone());
+            return Some((id, shown));
+        }
+        let organization = entry.session.as_ref()?.organization.as_ref()?;
+        Some((organization.id.to_string(), organization.name.clone()))
     }
 
     /// A name that no profile has.
-    fn free(&self, key: &NewStoredKey) -> ProfileName {
-        let wanted = key.metadata.organization_name.as_deref().unwrap_or(self.server.host());
+    fn free(&self, new: &Newcomer<'_>) -> ProfileName {
+        let wanted = new.organization_name.unwrap_or(self.server.host());
         (1..)
             .map(|number| ProfileName::slug(wanted, number))
             .find(|name| self.is_free(name))

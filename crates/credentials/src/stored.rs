@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::store::{FileError, LockedFile, SafeFile};
-use crate::{KeyMetadata, NewStoredKey, ProfileName, StoredKey};
+use crate::{KeyMetadata, NewStoredKey, ProfileName, StoredKey, StoredSession};
 
 /// All that is stored. Like all types of this file it has no `Debug`.
 #[derive(Default, Serialize, Deserialize)]
@@ -58,17 +58,6 @@ pub struct ServerEntry {
     unknown: Map<String, Value>,
 }
 
-/// The session of a sign-in.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct StoredSession {
-    /// The `at_` token.
-    #[serde(with = "secret_text")]
-    pub access_token: Secret,
-    #[serde(flatten)]
-    unknown: Map<String, Value>,
-}
-
 /// A temporary account that this program made.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -83,6 +72,13 @@ pub struct StoredTemporary {
     pub expires_at: Option<Timestamp>,
     #[serde(flatten)]
     unknown: Map<String, Value>,
+}
+
+impl ServerEntry {
+    /// Whether there is a session that the server no longer takes.
+    pub fn has_ended_session(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.ended_at.is_some())
+    }
 }
 
 impl StoredTemporary {
@@ -325,6 +321,19 @@ impl CredentialFile {
 }
 
 impl Held {
+    /// Reads again what somebody who takes no lock may have written meanwhile. What cannot be understood is
+    /// passed over.
+    ///
+    /// # Errors
+    /// [`FileError`]
+    pub fn read_again(&mut self) -> Result<(), FileError> {
+        let content = self.file.read()?;
+        if let Some(credentials) = content.and_then(|content| Credentials::parse(&content)) {
+            self.credentials = credentials;
+        }
+        Ok(())
+    }
+
     /// Writes the credentials as they are now.
     ///
     /// # Errors
@@ -348,5 +357,24 @@ pub(crate) mod secret_text {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
         String::deserialize(deserializer).map(Secret::new)
+    }
+}
+
+/// The same where there may be none.
+pub(crate) mod optional_secret_text {
+    use keywright_secret::Secret;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(
+        secret: &Option<Secret>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        secret.as_ref().map(Secret::expose).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Secret>, D::Error> {
+        Option::<String>::deserialize(deserializer).map(|text| text.map(Secret::new))
     }
 }

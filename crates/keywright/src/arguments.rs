@@ -4,7 +4,9 @@ use clap::{Args, Parser, Subcommand};
 use keywright_credentials::ProfileName;
 use keywright_secret::Secret;
 
-use crate::commands::{admin, auth, completions, login, man, orgs, profiles, run, serve, tokens, usage, why};
+use crate::commands::{
+    admin, auth, completions, login, logout, man, orgs, profiles, run, serve, tokens, usage, why,
+};
 
 /// The credential plane for AI coding agents.
 ///
@@ -53,10 +55,13 @@ pub(crate) enum Command {
     Serve(serve::ServeArgs),
     /// Start a program that calls models through Keywright
     Run(run::RunArgs),
-    /// Store an API key that was made elsewhere, and use it from now on
+    /// Sign in by browser or device code, or store an API key that was made elsewhere
     ///
-    /// The key comes from a file or from standard input, or from `--api-key`, which other users of the machine can see.
+    /// A key comes from a file or from standard input, or from `--api-key`, which other users of the machine can see.
+    /// With `--json` each step is one line, so that a program can show the address and the code to its person.
     Login(login::LoginArgs),
+    /// Forget the session, the stored key and the temporary account of the profile
+    Logout(logout::LogoutArgs),
     /// List the profiles, choose the one that counts, forget one
     #[command(subcommand)]
     Profiles(profiles::ProfilesCommand),

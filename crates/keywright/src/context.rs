@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use keywright_client::{Client, ClientError, PlainText};
 use keywright_credentials::{
     Candidates, ChosenProfile, ChosenServer, CredentialFile, Credentials, Environment, Outcome, Paths,
-    ProfileName, ProfileSource, Resolved, ServerSource, Settings, SettingsFile, Source, choose_profile,
-    choose_server, note_account_end, prove, provision, resolve,
+    ProfileName, ProfileSource, Resolved, ServerSource, SessionTokens, Settings, SettingsFile, Source,
+    choose_profile, choose_server, note_account_end, prove, provision, resolve,
 };
 use keywright_protocol::{Clock, ErrorCode, Exit, SystemClock, Timestamp};
 use keywright_secret::Secret;
@@ -126,9 +126,18 @@ impl Context {
         Ok(resolved)
     }
 
+    /// Whether nothing is to be sent but what a command is there for.
+    pub(crate) fn is_essential_traffic_only(&self) -> bool {
+        self.settings.is_essential_traffic_only(&self.environment)
+    }
+
+    fn client(&self) -> Result<Client, CommandError> {
+        Ok(Client::new(&self.server.url)?.with_essential_traffic_only(self.is_essential_traffic_only()))
+    }
+
     /// A client of the server, without a token. The server on the default address has proven itself.
     pub(crate) async fn connect(&self) -> Result<Client, CommandError> {
-        let client = Client::new(&self.server.url)?;
+        let client = self.client()?;
         if self.server.source == ServerSource::Default {
             prove(&client, &self.paths.instance).await?;
         }
@@ -138,7 +147,7 @@ impl Context {
     /// The server to use, if there is one: the one that is named, reachable or not, else the one on the
     /// default address once it has proven itself.
     pub(crate) async fn find_server(&self) -> Result<Option<Client>, CommandError> {
-        let client = Client::new(&self.server.url)?;
+        let client = self.client()?;
         if self.server.source == ServerSource::Default
             && let Err(why) = prove(&client, &self.paths.instance).await
         {
@@ -171,6 +180,21 @@ impl Context {
         }
     }
 
+    /// The session of the profile as a source of tokens.
+    pub(crate) fn session_tokens(&self) -> SessionTokens {
+        let clock = Arc::clone(&self.clock);
+        SessionTokens::new(self.credential_file.clone(), self.profile.clone(), clock)
+    }
+
+    /// A client that calls with `resolved`; a session is kept fresh meanwhile.
+    pub(crate) fn signed_in(&self, client: &Client, resolved: &Resolved) -> Client {
+        let client = client.clone();
+        match resolved.source {
+            Source::Session => client.with_source(Arc::new(self.session_tokens())),
+            _ => client.with_token(resolved.token.clone()),
+        }
+    }
+
     /// Does `request` with the credential that counts, and once more with a new temporary account if the
     /// server no longer knows the old one.
     pub(crate) async fn call<T>(
@@ -181,7 +205,7 @@ impl Context {
         let client = self.connect().await?;
         let resolved = self.credential_or_new(&client).await?;
         let spinner = Spinner::start(doing);
-        let answer = request(&client.clone().with_token(resolved.token.clone())).await;
+        let answer = request(&self.signed_in(&client, &resolved)).await;
         drop(spinner);
         match answer {
             Err(error) if resolved.source == Source::Temporary && has_ended(&error) => {
@@ -202,8 +226,31 @@ impl Context {
         Ok(note_account_end(&self.credential_file, &self.profile, &client, clock, &used.token, end).await?)
     }
 
+    /// Makes a temporary account because somebody wants one, though nobody is signed in any more.
+    pub(crate) async fn ask_for_temporary(&self) -> Result<(), CommandError> {
+        let client = self.connect().await?;
+        let used = match self.credential()? {
+            Some(resolved) => resolved,
+            None if self.no_temporary => return self.may_provision(),
+            None => self.make_temporary(&client, None).await?,
+        };
+        let server = &self.server.url;
+        self.output.data(
+            &serde_json::json!({ "server": server.to_string(), "source": used.source.as_str() }),
+            || format!("{} is used at {server}: {}….", used.source.describe(), used.hint),
+        )
+    }
+
     async fn provision(&self, client: &Client, refused: Option<&Secret>) -> Result<Resolved, CommandError> {
         self.may_provision()?;
+        self.make_temporary(client, refused).await
+    }
+
+    async fn make_temporary(
+        &self,
+        client: &Client,
+        refused: Option<&Secret>,
+    ) -> Result<Resolved, CommandError> {
         let spinner = Spinner::start("making a temporary account");
         let made =
             provision(&self.credential_file, &self.profile, client, Arc::clone(&self.clock), refused).await;
@@ -234,14 +281,16 @@ impl Context {
             self.stored()?.entry(&self.profile, &self.server.url).is_some_and(|entry| entry.signed_out);
         let missing = |why: &str| {
             let message = format!("no credential for {} is set, and {why}", self.server.url);
-            Err(CommandError::known(ErrorCode::KeyMissing, message)
-                .hint("Store a key with `keywright login --api-key-file FILE`, or set KEYWRIGHT_API_KEY.")
-                .hint("With a mailbox: `keywright auth login-request --email EMAIL`."))
+            CommandError::known(ErrorCode::KeyMissing, message).hint(
+                "Sign in with `keywright login`, with a key that you have: `keywright login --api-key-file FILE` or \
+                 KEYWRIGHT_API_KEY, or with a mailbox: `keywright auth login-request --email EMAIL`.",
+            )
         };
         if self.no_temporary {
-            missing("temporary accounts are switched off")
+            Err(missing("temporary accounts are switched off"))
         } else if signed_out {
-            missing("you have signed out")
+            Err(missing("you have signed out")
+                .hint("For a temporary account again: `keywright login --temporary`."))
         } else {
             Ok(())
         }

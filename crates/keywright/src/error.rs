@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use keywright_client::{BadServer, ClientError};
+use keywright_client::oauth::OAuthError;
+use keywright_client::{BadServer, ClientError, TokenUnavailable};
 use keywright_credentials::launch::LaunchError;
 use keywright_credentials::store::FileError;
 use keywright_credentials::{
-    NoHome, NoProfile, NoServer, NotProven, ProviderFileError, ProvisionError, RemoveProfileError,
-    SaveKeyError, SettingsError, UnusableCredential,
+    NoHome, NoProfile, NoServer, NotProven, ProviderFileError, ProvisionError, RefreshError,
+    RemoveProfileError, SaveKeyError, SettingsError, UnusableCredential,
 };
 use keywright_protocol::wire::{Failure, FailureBody};
 use keywright_protocol::{ErrorCode, Exit};
@@ -184,8 +185,48 @@ impl From<ClientError> for CommandError {
                 of(exit, "NOT_A_KEYWRIGHT_SERVER", &error).hint("Check the address with `keywright status`.")
             }
             ClientError::Elsewhere { .. } => of(exit, "SERVER_INVALID", &error),
-            ClientError::NoToken(_) => of(exit, ErrorCode::KeyMissing.as_str(), &error),
+            ClientError::NoToken(TokenUnavailable::Missing(_)) => {
+                of(exit, ErrorCode::KeyMissing.as_str(), &error)
+            }
+            ClientError::NoToken(TokenUnavailable::SignedOut(_)) => {
+                of(exit, "SESSION_ENDED", &error).hint(SIGN_IN_AGAIN)
+            }
+            ClientError::NoToken(TokenUnavailable::Refused(_)) => {
+                of(exit, "SIGN_IN_REFUSED", &error).hint(SIGN_IN_AGAIN)
+            }
+            ClientError::NoToken(TokenUnavailable::Failed(_)) => of(exit, "FILE_UNUSABLE", &error),
+            ClientError::NoToken(TokenUnavailable::ForNow(_)) => of(exit, "SESSION_NOT_REFRESHED", &error)
+                .hint("You are still signed in. Try again in a moment."),
             ClientError::Unsendable(_) => of(exit, "UNSENDABLE", &error),
+        }
+    }
+}
+
+impl From<OAuthError> for CommandError {
+    fn from(error: OAuthError) -> Self {
+        let exit = error.exit();
+        match &error {
+            OAuthError::NotOffered { .. } | OAuthError::WayNotOffered { .. } => {
+                of(exit, "SIGN_IN_NOT_OFFERED", &error).hint(
+                    "With a key that you have: `keywright login --api-key-file FILE`; with a mailbox: `keywright auth \
+                     login-request --email EMAIL`; without an account: `keywright auth signup-request`.",
+                )
+            }
+            OAuthError::OtherIssuer { issuer, .. } => of(exit, "ISSUER_MISMATCH", &error).hint(format!(
+                "If that is the same server, sign in there: `--server {issuer}`. If it is not, somebody stands in \
+                 between."
+            )),
+            OAuthError::Unreachable { .. } | OAuthError::Unwell { .. } => of(exit, "SERVER_UNREACHABLE", &error)
+                .hint("Check the address with `keywright status`, and try again in a moment."),
+            OAuthError::NotOurs { .. } => {
+                of(exit, "NOT_A_KEYWRIGHT_SERVER", &error).hint("Check the address with `keywright status`.")
+            }
+            OAuthError::Denied => of(exit, "SIGN_IN_REFUSED", &error).hint("Start again if it was a mistake."),
+            OAuthError::InvalidGrant { .. } => of(exit, "SIGN_IN_REFUSED", &error).hint("Start again."),
+            OAuthError::Refused { .. } => {
+                of(exit, "SIGN_IN_REFUSED", &error).hint("Start again. Check KEYWRIGHT_CLIENT_ID if it is set.")
+            }
+            OAuthError::Expired => of(exit, "SIGN_IN_EXPIRED", &error).hint("Start again: `keywright login`."),
         }
     }
 }
@@ -214,6 +255,17 @@ impl From<ProvisionError> for CommandError {
             ProvisionError::Client(error) => error.into(),
             ProvisionError::File(error) => error.into(),
             ProvisionError::Interrupted => of(Exit::User, "INTERRUPTED", &error),
+        }
+    }
+}
+
+impl From<RefreshError> for CommandError {
+    fn from(error: RefreshError) -> Self {
+        match error {
+            RefreshError::File(error) => error.into(),
+            RefreshError::OAuth(error) => error.into(),
+            RefreshError::Interrupted => of(Exit::User, "INTERRUPTED", &error),
+            _ => of(Exit::NotSignedIn, "SESSION_ENDED", &error).hint(SIGN_IN_AGAIN),
         }
     }
 }
@@ -298,11 +350,15 @@ impl From<NoServer> for CommandError {
 
 impl From<UnusableCredential> for CommandError {
     fn from(error: UnusableCredential) -> Self {
+        if let UnusableCredential::Ended { .. } = error {
+            return of(Exit::NotSignedIn, "SESSION_ENDED", &error).hint(SIGN_IN_AGAIN);
+        }
         let code = match error {
             UnusableCredential::Empty { .. } => ErrorCode::KeyMissing,
             UnusableCredential::Malformed { .. } => ErrorCode::KeyMalformed,
             UnusableCredential::Foreign { .. }
             | UnusableCredential::Unknown { .. }
+            | UnusableCredential::Ended { .. }
             | UnusableCredential::Refresh { .. } => ErrorCode::WrongKeyKind,
         };
         let failed = Self::known(code, error.to_string());
@@ -341,3 +397,7 @@ pub(crate) fn a_providers_key(vendor: &str) -> String {
          tokens create` makes one."
     )
 }
+
+/// What mends a session that has ended.
+const SIGN_IN_AGAIN: &str =
+    "Sign in again with `keywright login`, or forget the session with `keywright logout`.";

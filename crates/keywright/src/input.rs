@@ -6,6 +6,7 @@ use keywright_protocol::Exit;
 use keywright_secret::Secret;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 use crate::error::CommandError;
 use crate::output::Output;
@@ -57,6 +58,35 @@ pub(crate) async fn hidden(output: Output, prompt: &str) -> Result<Secret, Comma
         _ = interrupt.recv() => Err(interrupted()),
         _ = terminate.recv() => Err(interrupted()),
     }
+}
+
+/// Lines as they come, on a thread of their own, which is left where it stands when nobody wants them any
+/// more: nothing ends a read of standard input.
+pub(crate) fn lines() -> mpsc::Receiver<Secret> {
+    let (sender, receiver) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        while let Ok(line) = line() {
+            if line.is_empty() || sender.blocking_send(Secret::new(line.trim())).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// Waits for a signal that ends the command.
+pub(crate) async fn interruption() -> CommandError {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        // The signals then do what they do by themselves.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    interrupted()
 }
 
 /// The terminal shows nothing of what is typed, until this is dropped.

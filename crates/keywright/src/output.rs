@@ -45,6 +45,14 @@ impl Output {
         })
     }
 
+    /// Prints one line of JSON at once, for whoever follows what happens.
+    pub(crate) fn event<T: Serialize>(self, event: &T) -> Result<(), CommandError> {
+        let line = serde_json::to_string(event).map_err(io::Error::from);
+        line.and_then(|line| print(&line)).map_err(|error| {
+            CommandError::new(Exit::User, "OUTPUT", "standard output cannot be written").because(&error)
+        })
+    }
+
     /// Says something to the person at the terminal.
     pub(crate) fn say(self, words: &str) {
         tell(words);

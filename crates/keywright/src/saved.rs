@@ -67,7 +67,7 @@ pub(crate) async fn minted(
 }
 
 /// What would be used in place of the profile by the next command in the same shell.
-fn shadows(context: &Context, server: &ChosenServer, saved: &ProfileName) -> Vec<String> {
+pub(crate) fn shadows(context: &Context, server: &ChosenServer, saved: &ProfileName) -> Vec<String> {
     let mut found = Vec::new();
     let environment = &context.environment;
     if environment.text("KEYWRIGHT_API_KEY").is_some() {

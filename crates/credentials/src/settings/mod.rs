@@ -12,8 +12,8 @@ use serde::Deserialize;
 
 pub use file::{HeldSettings, SettingsFile};
 
-use crate::DEFAULT_SERVER;
 use crate::store::FileError;
+use crate::{DEFAULT_SERVER, Environment};
 
 /// What `config.toml` says. Fields that this version does not know are left to later ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -49,6 +49,15 @@ impl ProfileSettings {
 }
 
 impl Settings {
+    /// Whether nothing is sent but what a command is there for: by the settings, by
+    /// `KEYWRIGHT_ESSENTIAL_TRAFFIC_ONLY`, or by `DO_NOT_TRACK`.
+    pub fn is_essential_traffic_only(&self, environment: &Environment) -> bool {
+        self.essential_traffic_only
+            || ["KEYWRIGHT_ESSENTIAL_TRAFFIC_ONLY", "DO_NOT_TRACK"]
+                .into_iter()
+                .any(|name| environment.switch(name))
+    }
+
     /// Reads the file at `path`; no file is no settings.
     ///
     /// # Errors
@@ -114,6 +123,19 @@ mod tests {
         assert_eq!(settings.active_profile.as_deref(), Some("work"));
         assert_eq!(settings.profiles["work"].server.as_deref(), Some("https://k.example"));
         assert!(!settings.essential_traffic_only);
+    }
+
+    #[test]
+    fn essential_traffic_only_is_asked_for_in_three_places() {
+        let asked = |settings: &Settings, name: &str, value: &str| {
+            settings.is_essential_traffic_only(&[(name, value)].into_iter().collect())
+        };
+        let settings = Settings::default();
+        assert!(!asked(&settings, "OTHER", "1") && !asked(&settings, "DO_NOT_TRACK", "0"));
+        assert!(asked(&settings, "DO_NOT_TRACK", "1"));
+        assert!(asked(&settings, "KEYWRIGHT_ESSENTIAL_TRAFFIC_ONLY", "true"));
+        let settings = Settings { essential_traffic_only: true, ..settings };
+        assert!(asked(&settings, "DO_NOT_TRACK", "0"));
     }
 
     #[test]

@@ -1,13 +1,20 @@
-//! `keywright login`: stores an API key that was made elsewhere, under a profile of its own.
+//! `keywright login`: signs a person in, or stores an API key that was made elsewhere.
 //!
 //! What is no key is refused before anything is asked or stored. If the server can be reached it must take
 //! the key; if it cannot, the key is stored as it is.
+
+mod browser;
+mod device;
+mod events;
+mod qr;
+mod sign_in;
+mod token;
 
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use keywright_client::{Client, ClientError};
 use keywright_credentials::login::{BadApiKey, check_api_key, read_api_key};
 use keywright_credentials::{KeyMetadata, NewStoredKey, ProfileName, SavedProfile};
@@ -25,17 +32,58 @@ use crate::table::printable;
 
 /// Which key, and where to keep it.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct LoginArgs {
+    #[command(subcommand)]
+    command: Option<LoginCommand>,
     /// The file that holds the API key, and nothing else; `-` reads it from standard input
     #[arg(long, value_name = "FILE")]
     api_key_file: Option<PathBuf>,
+    /// Signs in by a code that is entered on any device; over SSH and without a screen that is chosen anyway
+    #[arg(long, conflicts_with_all = ["browser", "api_key_file"])]
+    device: bool,
+    /// Signs in by a browser, also over SSH: its last address is pasted here where it cannot come back
+    #[arg(long, conflicts_with = "api_key_file")]
+    browser: bool,
+    /// Makes a temporary account, also after signing out
+    #[arg(long, conflicts_with_all = ["device", "browser", "api_key_file", "name"])]
+    temporary: bool,
+    /// Gives up after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    timeout: u64,
     /// The name of the profile; made from the organization's when left out
     #[arg(long, value_name = "PROFILE")]
     name: Option<ProfileName>,
 }
 
-/// Checks the key, stores it and makes its profile the active one.
-pub(crate) async fn login(context: &Context, args: LoginArgs) -> Result<(), CommandError> {
+/// What else belongs to signing in.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LoginCommand {
+    /// Print a token for another program: it may use models alone, and ends within half a day
+    ///
+    /// `export ANTHROPIC_API_KEY=$(keywright login token)`, or as the apiKeyHelper of Claude Code.
+    Token(token::TokenArgs),
+}
+
+/// Signs in, or stores the key; its profile is the active one then.
+pub(crate) async fn login(context: &Context, args: LoginArgs) -> Result<u8, CommandError> {
+    if let Some(LoginCommand::Token(args)) = &args.command {
+        return token::token(context, args).await.map(|()| Exit::Ok as u8);
+    }
+    if args.temporary {
+        return context.ask_for_temporary().await.map(|()| Exit::Ok as u8);
+    }
+    let brings_key = context.flagged_key().is_some() || args.api_key_file.is_some();
+    if !brings_key {
+        return sign_in::sign_in(context, &args).await;
+    }
+    if args.device || args.browser {
+        return Err(CommandError::usage("`--api-key` stores a key; `--device` and `--browser` need none"));
+    }
+    store_key(context, args).await.map(|()| Exit::Ok as u8)
+}
+
+async fn store_key(context: &Context, args: LoginArgs) -> Result<(), CommandError> {
     let raw = bring(context, args.api_key_file).await?;
     let prefix = check_api_key(&raw).map_err(|error| refused("the key", error))?.hint();
     let known = verify(context, &raw).await?;
@@ -75,13 +123,7 @@ async fn bring(context: &Context, file: Option<PathBuf>) -> Result<Secret, Comma
             let key = File::open(&path).map_err(BadApiKey::Unreadable).and_then(read_api_key);
             key.map_err(|error| refused(&path.display().to_string(), error))
         }
-        (None, None) => Err(CommandError::new(Exit::Usage, "USAGE", "there is nothing to sign in with")
-            .hint(
-                "With a key that you have: `keywright login --api-key-file FILE`, or `-` for standard input.",
-            )
-            .hint("With a mailbox: `keywright auth login-request --email EMAIL`.")
-            .hint("Without an account: `keywright auth signup-request --email EMAIL`.")
-            .hint("Signing in with a browser comes with a later version.")),
+        (None, None) => Err(CommandError::usage("there is no key to store")),
     }
 }
 
@@ -108,7 +150,7 @@ async fn verify(context: &Context, key: &Secret) -> Result<Known, CommandError> 
 /// Name and age are told to keys that manage keys alone; they are good to have, and no more.
 async fn metadata(client: &Client, who: &WhoAmI) -> KeyMetadata {
     let told = KeyMetadata::of_caller(who);
-    if !who.scopes.contains(Scope::ApiKeysManage) {
+    if !who.scopes.contains(Scope::ApiKeysManage) || client.is_essential_traffic_only() {
         return told;
     }
     match client.key(who.token_id).await {

@@ -5,6 +5,7 @@ pub(crate) mod auth;
 pub(crate) mod completions;
 mod doctor;
 pub(crate) mod login;
+pub(crate) mod logout;
 pub(crate) mod man;
 mod models;
 mod new_key;
@@ -23,6 +24,7 @@ use keywright_protocol::Exit;
 
 use crate::arguments::{Arguments, Command};
 use crate::commands::admin::AdminCommand;
+use crate::commands::auth::AuthCommand;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::Output;
@@ -48,11 +50,16 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8, CommandErr
         None => block_on(overview::overview(&context()?)),
         Some(Command::Run(args)) => return block_on(run::run(&context()?, args)),
         // Whatever was not typed to its end is left.
-        Some(Command::Login(args)) => block_on_and_leave(login::login(&context()?, args)),
+        Some(Command::Login(args) | Command::Auth(AuthCommand::Login(args))) => {
+            return block_on_and_leave(login::login(&context()?, args));
+        }
+        Some(Command::Logout(args) | Command::Auth(AuthCommand::Logout(args))) => {
+            block_on(logout::logout(&context()?, args))
+        }
         Some(Command::Profiles(command)) => profiles::run(global, command, output),
-        Some(Command::Status) => block_on(status::status(&context()?)),
+        Some(Command::Status | Command::Auth(AuthCommand::Status)) => block_on(status::status(&context()?)),
         Some(Command::Whoami) => block_on(whoami::whoami(&context()?)),
-        Some(Command::Auth(command)) => block_on(auth::run(command, global, output)),
+        Some(Command::Auth(AuthCommand::Mailbox(command))) => block_on(auth::run(command, global, output)),
         Some(Command::Orgs(command)) => block_on(orgs::run(&context()?, command)),
         Some(Command::Tokens(command)) => block_on(tokens::run(&context()?, command)),
         Some(Command::Models) => block_on(models::models(&context()?)),

@@ -29,8 +29,7 @@ fn next_step(status: &Status) -> &str {
         Some(action) => action,
         None if status.is_accepted() => "Start an agent with `keywright run -- claude`.",
         None => {
-            "Sign in with `keywright login --api-key-file FILE`, or with a mailbox: `keywright auth login-request \
-             --email EMAIL`."
+            "Sign in with `keywright login`, or with a mailbox: `keywright auth login-request --email EMAIL`."
         }
     }
 }

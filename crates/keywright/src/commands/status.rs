@@ -1,10 +1,14 @@
 //! `keywright status`: which server, which credential and what that shadows, and what `run` does where there
-//! is no server. Makes and changes nothing, and succeeds whatever it finds.
+//! is no server. Makes nothing, refreshes a session at most, and succeeds whatever it finds.
 
-use keywright_credentials::{Resolved, ServerSource};
+mod credential;
+
+use keywright_credentials::ServerSource;
 use keywright_protocol::wire::WhoAmI;
 use keywright_server::config::ProviderSettings;
 use serde::Serialize;
+
+use credential::{CredentialStatus, warnings};
 
 use crate::context::Context;
 use crate::error::CommandError;
@@ -42,6 +46,12 @@ pub(crate) struct Status {
     account: Option<WhoAmI>,
     #[serde(skip)]
     profile_place: &'static str,
+    /// Whether nothing is sent but what a command is there for.
+    essential_traffic_only: bool,
+    /// Whether somebody has signed out, so that no temporary account is made.
+    signed_out: bool,
+    /// A sentence for each credential that is shadowed, cannot be used or is refused.
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -95,25 +105,6 @@ struct LocalProvider {
     description: String,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CredentialStatus {
-    source: &'static str,
-    hint: String,
-    shadowed: Vec<ShadowedStatus>,
-    #[serde(skip)]
-    place: &'static str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ShadowedStatus {
-    source: &'static str,
-    hint: String,
-    #[serde(skip)]
-    place: &'static str,
-}
-
 impl Status {
     /// Looks at files, environment and, if it is there, the server.
     pub(crate) async fn look(context: &Context) -> Self {
@@ -125,12 +116,16 @@ impl Status {
         };
         let mut account = None;
         if let (Ok(client), Some(resolved)) = (&reached, &resolved) {
-            match client.clone().with_token(resolved.token.clone()).whoami().await {
+            match context.signed_in(client, resolved).whoami().await {
                 Ok(who) => account = Some(who),
                 Err(error) => credential_problem = Some(error.to_string()),
             }
         }
         let problem = reached.err();
+        let stored = context.stored().unwrap_or_default();
+        let entry = stored.entry(&context.profile, &context.server.url);
+        let credential = resolved.map(|resolved| CredentialStatus::of(resolved, entry));
+        let warnings = warnings(credential.as_ref(), credential_problem.as_deref());
         let serverless = problem.is_some() && context.server.source == ServerSource::Default;
         let local_mode = match serverless {
             true => Some(LocalStatus::look(context).await),
@@ -150,9 +145,12 @@ impl Status {
                 next_action: problem.as_ref().and_then(|error| error.hints().first().cloned()),
                 problem: problem.map(|error| error.message().to_owned()),
             },
-            credential: resolved.map(CredentialStatus::of),
+            essential_traffic_only: context.is_essential_traffic_only(),
+            signed_out: entry.is_some_and(|entry| entry.signed_out),
+            credential,
             credential_problem,
             account,
+            warnings,
         }
     }
 
@@ -198,11 +196,13 @@ impl Status {
         match &self.credential {
             Some(credential) => {
                 lines.push(format!("credential  {}… (from {})", credential.hint, credential.place));
+                lines.extend(credential.whose());
                 lines.extend(
-                    credential.shadowed.iter().map(|shadowed| {
-                        format!("            shadows {} ({}…)", shadowed.place, shadowed.hint)
-                    }),
+                    credential.shadowed.iter().map(|shadowed| format!("            {}", shadowed.words())),
                 );
+            }
+            None if self.signed_out => {
+                lines.push("credential  none: signed out; `keywright login` signs in".to_owned());
             }
             None => lines.push("credential  none".to_owned()),
         }
@@ -214,7 +214,14 @@ impl Status {
         }
         if let Some(who) = &self.account {
             let kind = if who.temporary { " (temporary)" } else { "" };
-            lines.push(format!("account     {}{kind}", who.account.user_id));
+            let email =
+                who.email.as_deref().map(|email| format!(" {}", printable(email))).unwrap_or_default();
+            lines.push(format!("account     {}{email}{kind}", who.account.user_id));
+            lines.push(format!(
+                "            {} {}",
+                who.account.organization_id,
+                printable(&who.organization_name)
+            ));
             if let Some(end) = who.expires_at {
                 lines.push(format!("            ends {end}"));
             }
@@ -268,22 +275,6 @@ impl LocalProvider {
             source: provider.source.to_string(),
             base_url: provider.base_url.to_string(),
             description: describe(provider),
-        }
-    }
-}
-
-impl CredentialStatus {
-    fn of(resolved: Resolved) -> Self {
-        let shadowed = resolved.shadowed.into_iter().map(|shadowed| ShadowedStatus {
-            source: shadowed.source.as_str(),
-            place: shadowed.source.describe(),
-            hint: shadowed.hint,
-        });
-        Self {
-            source: resolved.source.as_str(),
-            place: resolved.source.describe(),
-            hint: resolved.hint,
-            shadowed: shadowed.collect(),
         }
     }
 }

@@ -47,7 +47,6 @@ pub(super) fn page() -> String {
     }
     page.push_str("\n## Later\n\nKnown, but not there yet.\n");
     page.push_str(&head(["variable", "meaning"]));
-    page.push_str(&row([&code("KEYWRIGHT_CLIENT_ID"), "The OAuth client to sign in as."]));
     for key in KEYS.iter().filter(|key| key.later) {
         page.push_str(&row([&code(&key.variable()), key.doc]));
     }
@@ -66,6 +65,15 @@ const SECTIONS: &[Section] = &[
             ("KEYWRIGHT_SERVER", "The address of the server, before that of the profile."),
             ("KEYWRIGHT_PROFILE", "The profile to use, before the active one of the settings file."),
             ("KEYWRIGHT_NO_TEMPORARY", "A switch: never make a temporary account."),
+            (
+                "KEYWRIGHT_ESSENTIAL_TRAFFIC_ONLY",
+                "A switch: make no call that the command does not need, as `essential_traffic_only = true` in the \
+                 settings file.",
+            ),
+            (
+                "KEYWRIGHT_CLIENT_ID",
+                "The OAuth client that `keywright login` signs in as; `keywright-cli` by default.",
+            ),
             ("KEYWRIGHT_HOME", "The folder of settings and credentials, instead of the XDG folders."),
         ],
     ),
@@ -121,6 +129,20 @@ const SECTIONS: &[Section] = &[
                 "AIDER_SET_ENV",
                 "Variables that aider sets; `keywright run` adds the gateway's address to them.",
             ),
+            (
+                "SSH_CONNECTION",
+                "Where it is set, `keywright login` signs in by device code: a browser would open on the wrong \
+                 machine.",
+            ),
+            ("SSH_TTY", "The same."),
+            (
+                "DISPLAY",
+                "Where neither it nor one of the next three is set, `keywright login` opens no browser.",
+            ),
+            ("WAYLAND_DISPLAY", "The same."),
+            ("WSL_DISTRO_NAME", "The same; the browser is that of Windows."),
+            ("BROWSER", "The browser that `keywright login` opens."),
+            ("DO_NOT_TRACK", "The same as KEYWRIGHT_ESSENTIAL_TRAFFIC_ONLY."),
             ("NO_COLOR", "Output has no colour."),
             ("PATH", "Where `keywright run` finds the program."),
         ],

@@ -50,6 +50,41 @@ pub(super) const OWN: &[(&str, &str, &str)] = &[
         "Write it as `https://host` or `http://127.0.0.1:5399`.",
     ),
     (
+        "SESSION_ENDED",
+        "The server has ended the sign-in: it was revoked, it expired, or a copy of it was used elsewhere.",
+        "Sign in again with `keywright login`, or forget the session with `keywright logout`.",
+    ),
+    (
+        "SIGN_IN_REFUSED",
+        "The person said no, or the server knows no such client; the message has the server's own words.",
+        "Sign in again with `keywright login`. Check KEYWRIGHT_CLIENT_ID if it is set.",
+    ),
+    (
+        "SIGN_IN_EXPIRED",
+        "Nobody approved the sign-in in time.",
+        "Start again: `keywright login`, with `--timeout` for more time.",
+    ),
+    (
+        "SIGN_IN_NOT_OFFERED",
+        "The server has no sign-in by browser or device code.",
+        "Store a key: `keywright login --api-key-file FILE`; or use a mailbox: `keywright auth login-request`.",
+    ),
+    (
+        "ISSUER_MISMATCH",
+        "The server calls itself something else than the address that it was asked at.",
+        "Use the address that the message names, if that is the same server.",
+    ),
+    (
+        "NO_PORT",
+        "No port of this machine can be taken for the browser to come back to.",
+        "Sign in by another device: `keywright login --device`.",
+    ),
+    (
+        "SESSION_NOT_REFRESHED",
+        "The session is about to end, and the server cannot be asked for another token now.",
+        "Nothing is lost: try again in a moment.",
+    ),
+    (
         "UNSENDABLE",
         "The token or an argument has characters that no request can carry.",
         "Copy it again, without line breaks.",

@@ -207,6 +207,7 @@ fn an_unknown_variable_is_a_warning_and_the_command_lines_own_are_not() {
         ("KEYWRIGHT_NO_TEMPORARY", "1"),
         ("KEYWRIGHT_PROFILE", "x"),
         ("KEYWRIGHT_CLIENT_ID", "x"),
+        ("KEYWRIGHT_ESSENTIAL_TRAFFIC_ONLY", "1"),
         ("KEYWRIGHT_TEST_POSTGRES", "x"),
         ("KEYWRIGHT_EMPTY", ""),
     ];

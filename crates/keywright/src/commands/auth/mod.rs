@@ -19,9 +19,22 @@ use crate::arguments::Global;
 use crate::error::CommandError;
 use crate::output::Output;
 
-/// Which step.
+/// Signing in and out, by whichever way.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuthCommand {
+    /// Sign in by browser or device code, or store an API key; the same as `keywright login`
+    Login(super::login::LoginArgs),
+    /// Forget session, stored key and temporary account; the same as `keywright logout`
+    Logout(super::logout::LogoutArgs),
+    /// Show the server and the credential that counts; the same as `keywright status`
+    Status,
+    #[command(flatten)]
+    Mailbox(MailboxCommand),
+}
+
+/// Which step.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MailboxCommand {
     /// Have a code mailed to a mailbox that has no account yet
     SignupRequest(request::RequestArgs),
     /// Make the account with the mailed code, and keep its key as a profile
@@ -33,11 +46,15 @@ pub(crate) enum AuthCommand {
 }
 
 /// Does it.
-pub(crate) async fn run(command: AuthCommand, global: Global, output: Output) -> Result<(), CommandError> {
+pub(crate) async fn run(command: MailboxCommand, global: Global, output: Output) -> Result<(), CommandError> {
     match command {
-        AuthCommand::SignupRequest(args) => request::request(CodePurpose::Signup, args, global, output).await,
-        AuthCommand::SignupComplete(args) => signup::complete(args, global, output).await,
-        AuthCommand::LoginRequest(args) => request::request(CodePurpose::Login, args, global, output).await,
-        AuthCommand::LoginComplete(args) => login::complete(args, global, output).await,
+        MailboxCommand::SignupRequest(args) => {
+            request::request(CodePurpose::Signup, args, global, output).await
+        }
+        MailboxCommand::SignupComplete(args) => signup::complete(args, global, output).await,
+        MailboxCommand::LoginRequest(args) => {
+            request::request(CodePurpose::Login, args, global, output).await
+        }
+        MailboxCommand::LoginComplete(args) => login::complete(args, global, output).await,
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use keywright_client::{Client, ClientError, DialError};
 use keywright_credentials::{
-    Candidates, ChosenServer, Credentials, NotProven, ProfileName, Resolved, ServerSource, prove, resolve,
+    Candidates, ChosenServer, Credentials, NotProven, ProfileName, Resolved, ServerSource, Source, prove,
+    resolve,
 };
 use keywright_protocol::wire::{InstanceProof, WhoAmI};
 use keywright_protocol::{Clock, Scope, SystemClock, Timestamp};
@@ -53,7 +54,12 @@ pub(super) async fn look(
     match reached {
         Ok((client, mut findings)) => {
             findings.push(token);
-            if let Some(resolved) = resolved {
+            if is_due(scene, profile, chosen, credentials, resolved.as_ref()) {
+                findings.push(Finding::ok(
+                    "session",
+                    "its token has ended; the next command that needs one gets another",
+                ));
+            } else if let Some(resolved) = resolved {
                 let client = client.with_token(resolved.token);
                 let (account, providers) = tokio::join!(account(&client, scene.now), providers::ask(&client));
                 findings.extend(account);
@@ -63,6 +69,21 @@ pub(super) async fn look(
         }
         Err(failure) => Seen { findings: vec![failure, token], state: State::Unreachable },
     }
+}
+
+/// Whether the token of the session has ended. It is not refreshed here: nothing is changed, and whoever looks
+/// gives up after a while.
+fn is_due(
+    scene: &Scene,
+    profile: &ProfileName,
+    chosen: &ChosenServer,
+    credentials: &Credentials,
+    used: Option<&Resolved>,
+) -> bool {
+    let entry = credentials.entry(profile, &chosen.url);
+    let session = entry.and_then(|entry| entry.session.as_ref());
+    used.is_some_and(|used| used.source == Source::Session)
+        && session.is_some_and(|session| session.is_due(scene.now))
 }
 
 /// Has it answer, and prove itself where it must.

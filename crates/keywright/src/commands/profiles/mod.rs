@@ -12,6 +12,8 @@ use clap::Subcommand;
 use keywright_credentials::{CredentialFile, Credentials, Environment, Paths, SettingsFile};
 use keywright_protocol::{Clock, SystemClock};
 
+pub(super) use rm::{delete_itself, is_dead};
+
 use crate::arguments::Global;
 use crate::context::report_set_aside;
 use crate::error::CommandError;

@@ -1,9 +1,11 @@
 //! `keywright profiles rm`: forgets a profile. What it holds stays good at its server, unless `--revoke`.
 
 use clap::Args;
+use keywright_client::oauth::OAuth;
 use keywright_client::{Client, ClientError, PlainText, ServerUrl};
 use keywright_credentials::{
-    Credentials, DEFAULT_SERVER, ProfileName, Settings, StoredKey, profile_names, prove, remove_profile,
+    Credentials, DEFAULT_SERVER, ProfileName, ServerEntry, Settings, StoredKey, StoredSession, profile_names,
+    prove, remove_profile,
 };
 use keywright_protocol::wire::DeletedKey;
 use keywright_protocol::{ErrorCode, Exit, KeyId};
@@ -73,8 +75,15 @@ fn consequences(name: &ProfileName, stored: &Credentials, revoke: bool) -> Vec<S
                 key.hint()
             ));
         }
+        if live_session(entry).is_some() && !revoke {
+            found.push(format!("its session stays good at {origin}; `--revoke` ends it there."));
+        }
     }
     found
+}
+
+fn live_session(entry: &ServerEntry) -> Option<&StoredSession> {
+    entry.session.as_ref().filter(|session| session.ended_at.is_none())
 }
 
 /// Deletes the keys of the profile, each at its own server and with itself.
@@ -86,14 +95,24 @@ async fn revoke(
 ) -> Result<Vec<DeletedKey>, CommandError> {
     let keys = stored.entries(name).filter_map(|(origin, entry)| Some((origin, entry.api_key.as_ref()?)));
     let keys: Vec<(&str, &StoredKey)> = keys.collect();
-    if keys.is_empty() {
-        let message = format!("the profile {name} holds no API key that could be deleted");
+    let sessions = stored.entries(name).filter_map(|(origin, entry)| Some((origin, live_session(entry)?)));
+    let sessions: Vec<(&str, &StoredSession)> = sessions.collect();
+    if keys.is_empty() && sessions.is_empty() {
+        let message =
+            format!("the profile {name} holds neither an API key nor a session that could be ended");
         return Err(CommandError::new(Exit::User, "NO_STORED_KEY", message)
             .hint("Leave out `--revoke` to forget it."));
     }
+    let named = settings.profiles.get(name.as_str()).is_some_and(|profile| profile.server.is_some());
+    for (origin, session) in sessions {
+        if let Err(error) = end(place, origin, session, named).await {
+            let words = format!("the session could not be ended at {origin}, so the profile is still there.");
+            place.output.warn(&words);
+            return Err(error);
+        }
+    }
     let mut deleted = Vec::new();
     for (origin, key) in keys {
-        let named = settings.profiles.get(name.as_str()).is_some_and(|profile| profile.server.is_some());
         match delete(place, origin, key, named).await {
             Ok(gone) => deleted.extend(gone),
             Err(error) => {
@@ -108,6 +127,27 @@ async fn revoke(
     Ok(deleted)
 }
 
+/// Ends one session.
+async fn end(place: &Place, origin: &str, session: &StoredSession, named: bool) -> Result<(), CommandError> {
+    let client = client(place, origin, named).await?;
+    let oauth = OAuth::new(client.server(), session.client_id.clone())?;
+    Ok(oauth.revoke(session.refresh_token.as_ref().unwrap_or(&session.access_token)).await?)
+}
+
+/// A client of the server at `origin`, which may be given what it has issued.
+async fn client(place: &Place, origin: &str, named: bool) -> Result<Client, CommandError> {
+    let plain_text = if place.global.insecure { PlainText::Anywhere } else { PlainText::LoopbackOnly };
+    let server = ServerUrl::parse(origin, plain_text).map_err(|error| {
+        CommandError::new(Exit::User, "SERVER_INVALID", "the server may not be asked").because(&error)
+    })?;
+    let client = Client::new(&server)?;
+    // A server that nobody named must prove itself before it gets anything.
+    if origin == DEFAULT_SERVER && !named {
+        prove(&client, &place.paths.instance).await?;
+    }
+    Ok(client)
+}
+
 /// Deletes one; `None` when it was dead already.
 async fn delete(
     place: &Place,
@@ -115,16 +155,7 @@ async fn delete(
     key: &StoredKey,
     named: bool,
 ) -> Result<Option<DeletedKey>, CommandError> {
-    let plain_text = if place.global.insecure { PlainText::Anywhere } else { PlainText::LoopbackOnly };
-    let server = ServerUrl::parse(origin, plain_text).map_err(|error| {
-        CommandError::new(Exit::User, "SERVER_INVALID", "the server may not be asked").because(&error)
-    })?;
-    let client = Client::new(&server)?;
-    // A server that nobody named must prove itself before it gets the key.
-    if origin == DEFAULT_SERVER && !named {
-        prove(&client, &place.paths.instance).await?;
-    }
-    let client = client.with_token(key.raw.clone());
+    let client = client(place, origin, named).await?.with_token(key.raw.clone());
     match delete_itself(&client, key.metadata.key_id).await {
         Ok(deleted) => Ok(Some(deleted)),
         Err(error) if is_dead(&error) => {
@@ -135,7 +166,10 @@ async fn delete(
     }
 }
 
-async fn delete_itself(client: &Client, id: Option<KeyId>) -> Result<DeletedKey, ClientError> {
+pub(in crate::commands) async fn delete_itself(
+    client: &Client,
+    id: Option<KeyId>,
+) -> Result<DeletedKey, ClientError> {
     let id = match id {
         Some(id) => id,
         None => client.whoami().await?.token_id,
@@ -143,7 +177,7 @@ async fn delete_itself(client: &Client, id: Option<KeyId>) -> Result<DeletedKey,
     client.delete_key(id).await
 }
 
-fn is_dead(error: &ClientError) -> bool {
+pub(in crate::commands) fn is_dead(error: &ClientError) -> bool {
     use ErrorCode::{KeyExpired, KeyRevoked, KeyUnknown};
     matches!(error.code(), Some(KeyExpired | KeyRevoked | KeyUnknown))
 }

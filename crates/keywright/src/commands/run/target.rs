@@ -40,7 +40,7 @@ pub(crate) struct Target {
 }
 
 enum Way {
-    Server(Client),
+    Server(Box<Client>),
     Outer(Secret),
     Local(Box<Local>),
 }
@@ -60,7 +60,7 @@ pub(crate) struct Opened {
 }
 
 enum End {
-    Child { client: Client, renewal: Box<Renewal> },
+    Child { client: Box<Client>, renewal: Box<Renewal> },
     Outer,
     Gateway(Box<LocalGateway>),
 }
@@ -86,7 +86,11 @@ impl Target {
         let mut environment = context.environment.clone();
         if let Some(client) = context.find_server().await? {
             environment.remove(OUTER);
-            return Ok(Self { url: client.server().clone(), environment, way: Way::Server(client) });
+            return Ok(Self {
+                url: client.server().clone(),
+                environment,
+                way: Way::Server(Box::new(client)),
+            });
         }
         if let Some((url, token)) = outer(&context.environment).await {
             context.output.say(&format!(
@@ -161,7 +165,7 @@ impl Target {
                     "The program uses {url} with a token that ends {}, and is renewed until the program ends.",
                     child.expires_at
                 ));
-                let client = client.with_token(child.token.clone());
+                let client = Box::new(client.with_token(child.token.clone()));
                 let renewal = Renewal::new(parent, child.token.clone(), child.expires_at);
                 Ok(Opened { token: child.token, end: End::Child { client, renewal: Box::new(renewal) } })
             }

@@ -1,0 +1,145 @@
+//! Signing a person in: chooses the way, waits, stores the session and tells what will be used from now on.
+
+use std::time::Duration;
+
+use keywright_client::Client;
+use keywright_client::oauth::{Metadata, OAuth, Tokens};
+use keywright_credentials::login::{Surroundings, Way};
+use keywright_credentials::{SavedSession, StoredSession, client_id, save_session};
+use keywright_protocol::Exit;
+
+use super::events::{Event, SignedIn};
+use super::{LoginArgs, browser, device};
+use crate::context::Context;
+use crate::error::CommandError;
+use crate::input;
+use crate::saved;
+use crate::spinner::Spinner;
+use crate::table::printable;
+
+/// Signs in; the code to exit with. With `--json` a failure is the last event.
+pub(super) async fn sign_in(context: &Context, args: &LoginArgs) -> Result<u8, CommandError> {
+    match attempt(context, args).await {
+        Ok(signed_in) if context.output.is_json() => context.output.event(&Event::SignedIn(&signed_in))?,
+        Ok(signed_in) => context.output.data(&signed_in, || signed_in.describe())?,
+        Err(error) if context.output.is_json() => {
+            context.output.event(&Event::Failed(&error.to_failure()))?;
+            return Ok(error.exit());
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(Exit::Ok as u8)
+}
+
+async fn attempt(context: &Context, args: &LoginArgs) -> Result<SignedIn, CommandError> {
+    let client = context.connect().await?;
+    let oauth = OAuth::new(&context.server.url, client_id(&context.environment))?;
+    let spinner = Spinner::start("asking the server");
+    let metadata = oauth.discover().await;
+    drop(spinner);
+    let metadata = metadata?;
+    let patience = Duration::from_secs(args.timeout);
+    let tokens = tokio::select! {
+        tokens = tokens(context, args, &oauth, &metadata, patience) => tokens?,
+        () = tokio::time::sleep(patience) => return Err(too_late(patience)),
+        interrupted = input::interruption() => return Err(interrupted),
+    };
+    let session = StoredSession::new(tokens, oauth.client_id(), metadata.issuer(), context.now());
+    let session = whose(context, client, session).await;
+    let signed_in = SignedIn::of(context, &session);
+    let saved = save_session(
+        &context.settings_file,
+        &context.credential_file,
+        context.clock.as_ref(),
+        &context.server,
+        session,
+        args.name.as_ref(),
+    )?;
+    report(context, &oauth, &saved).await;
+    Ok(SignedIn { profile_name: saved.name.to_string(), is_new: saved.is_new, ..signed_in })
+}
+
+async fn tokens(
+    context: &Context,
+    args: &LoginArgs,
+    oauth: &OAuth,
+    metadata: &Metadata,
+    patience: Duration,
+) -> Result<Tokens, CommandError> {
+    let surroundings = Surroundings::of(&context.environment);
+    let way = match (args.device, args.browser) {
+        (true, _) => Way::Device,
+        (_, true) => Way::Browser,
+        // A server without device codes leaves the browser, whose last address can be pasted.
+        _ if metadata.offers_device() => surroundings.way(),
+        _ => Way::Browser,
+    };
+    match way {
+        Way::Device => device::sign_in(context, oauth, metadata).await,
+        Way::Browser => browser::sign_in(context, oauth, metadata, surroundings, patience).await,
+    }
+}
+
+/// With the person and the organization, which the server knows. The sign-in stands without them.
+async fn whose(context: &Context, client: Client, session: StoredSession) -> StoredSession {
+    match client.with_token(session.access_token.clone()).whoami().await {
+        Ok(who) => session.of(&who),
+        Err(error) => {
+            context.output.warn(&format!(
+                "The sign-in has succeeded, but the server does not say whose it is: {error}"
+            ));
+            session
+        }
+    }
+}
+
+/// Says what is in the way, and ends the session that was there before.
+async fn report(context: &Context, oauth: &OAuth, saved: &SavedSession) {
+    context.report_set_aside(saved.set_aside.as_deref());
+    saved::shadows(context, &context.server, &saved.name).iter().for_each(|words| context.output.warn(words));
+    if let Some(hint) = &saved.shadowed_by {
+        context.output.warn(&format!(
+            "The profile {} holds the API key {hint}… as well, which is used in place of the session. \
+             `keywright profiles rm {}` forgets both; then sign in again.",
+            saved.name, saved.name
+        ));
+    }
+    let old = saved.replaced.as_ref().filter(|old| old.ended_at.is_none());
+    if let Some(token) = old.and_then(|old| old.refresh_token.as_ref())
+        && let Err(error) = oauth.revoke(token).await
+    {
+        context.output.say_more(&format!("The session before is still good at the server: {error}"));
+    }
+}
+
+fn too_late(patience: Duration) -> CommandError {
+    let message = format!("nobody signed in within {} s", patience.as_secs());
+    CommandError::new(Exit::Expired, "SIGN_IN_EXPIRED", message)
+        .hint("Start again: `keywright login`, with `--timeout SECONDS` for more time.")
+}
+
+impl SignedIn {
+    fn of(context: &Context, session: &StoredSession) -> Self {
+        Self {
+            server: context.server.url.to_string(),
+            profile_name: String::new(),
+            is_new: false,
+            email: session.email.clone(),
+            organization_id: session.organization.as_ref().map(|organization| organization.id.to_string()),
+            organization_name: session.organization.as_ref().map(|organization| organization.name.clone()),
+            expires_at: session.expires_at,
+        }
+    }
+
+    fn describe(&self) -> String {
+        let who = self.email.as_deref().map_or_else(String::new, |email| format!(" as {}", printable(email)));
+        let organization = match &self.organization_name {
+            Some(name) => format!(", in the organization {}", printable(name)),
+            None => String::new(),
+        };
+        format!(
+            "Signed in to {}{who}{organization}. The profile {} is the active one now.",
+            self.server, self.profile_name
+        )
+    }
+}
