@@ -47,7 +47,7 @@ impl Output {
 
     /// Says something to the person at the terminal.
     pub(crate) fn say(self, words: &str) {
-        tell(words);
+        tell(&lines(words));
     }
 
     /// Says it only when asked to say more.
@@ -59,7 +59,7 @@ impl Output {
 
     /// Warns.
     pub(crate) fn warn(self, words: &str) {
-        tell(&format!("{YELLOW}warning:{YELLOW:#} {words}"));
+        tell(&format!("{YELLOW}warning:{YELLOW:#} {}", lines(words)));
     }
 
     /// Reports why the command failed.

@@ -398,10 +398,12 @@ statements! {
     INSERT = "INSERT INTO invitations (id, organization_id, mailbox, role, invited_by, created_at, \
               expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     DELETE = "DELETE FROM invitations WHERE id = $1";
-    /// Not if it is accepted or withdrawn already, or if whoever made the former one has left.
+    /// Not if it is accepted or withdrawn already, or if whoever made the former one has left or could not
+    /// make it any more.
     BRING_BACK = "UPDATE invitations SET id = $2, role = $3, invited_by = $4, created_at = $5, \
                   expires_at = $6 WHERE id = $1 AND EXISTS (SELECT 1 FROM memberships m \
-                  WHERE m.organization_id = invitations.organization_id AND m.user_id = $4)";
+                  WHERE m.organization_id = invitations.organization_id AND m.user_id = $4 \
+                  AND (m.role = 'owner' OR m.role = 'admin' AND $3 <> 'owner'))";
     MEMBER = "SELECT m.role FROM memberships m JOIN users u ON u.id = m.user_id \
               WHERE m.organization_id = $1 AND u.mailbox = $2";
     INVITED = "SELECT id FROM invitations WHERE organization_id = $1 AND mailbox = $2 AND expires_at > $3";

@@ -16,6 +16,29 @@ fn nothing() -> AcceptInvitation {
     AcceptInvitation::default()
 }
 
+/// Whoever comes in, or is raised, can do everything by signing in.
+#[tokio::test]
+async fn a_token_that_may_not_do_everything_lets_nobody_in_and_raises_nobody() {
+    on_both(|scene| async move {
+        let town = Town::new(Bench::new(scene)).await;
+        let (identity, id, owner) = (town.identity(), town.organization, &town.owner.principal);
+        let member = town.with("member@example.com", Role::Member).await;
+        let (_, narrow) = town.bench.scoped(owner, "narrow", &["projects:create", "api-keys:manage"]).await;
+        let refused = identity.invite(&narrow, id, invitation("eve@example.com", Role::Owner)).await;
+        assert_eq!(code(refused), ErrorCode::InsufficientScope);
+        let refused = identity.change_role(&narrow, id, member.user(), Role::Owner).await;
+        assert_eq!(code(refused), ErrorCode::InsufficientScope);
+        let (_, projects) = town.bench.scoped(owner, "projects", &["projects:create", "projects:read"]).await;
+        let refused = identity.remove_member(&projects, id, member.user()).await;
+        assert_eq!(code(refused), ErrorCode::InsufficientScope);
+        let refused = identity.delete_organization(&projects, id).await;
+        assert_eq!(code(refused), ErrorCode::InsufficientScope);
+        assert_eq!(town.roles().await.len(), 2, "nothing has changed");
+        identity.remove_member(&narrow, id, member.user()).await.expect("who manages keys may end them");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn an_invitation_is_mailed_and_whoever_has_the_mailbox_comes_with_a_key() {
     on_both(|scene| async move {
