@@ -152,9 +152,10 @@ fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Object(fields) => {
-            let id = fields.get("id");
-            let others = fields.iter().filter(|(name, _)| *name != "id").map(|(_, value)| value);
-            id.into_iter().chain(others).map(text_of).collect::<Vec<_>>().join("  ")
+            // What it is called by comes first.
+            let (ids, others): (Vec<_>, Vec<_>) =
+                fields.iter().partition(|(name, _)| *name == "id" || name.ends_with("Id"));
+            ids.into_iter().chain(others).map(|(_, value)| text_of(value)).collect::<Vec<_>>().join("  ")
         }
         Value::Null => "-".to_owned(),
         other => other.to_string(),

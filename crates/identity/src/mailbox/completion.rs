@@ -198,7 +198,7 @@ fn failure(failed: &CompletionFailed, purpose: CodePurpose) -> ApiError {
 /// A key as far as somebody must know it who is to choose one to delete.
 fn shown(key: &KeyRow) -> Value {
     json!({
-        "id": key.id,
+        "keyId": key.id,
         "name": key.name,
         "keyPrefix": key.hint,
         "createdAt": key.created_at,

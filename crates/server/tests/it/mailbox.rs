@@ -285,7 +285,7 @@ async fn at_the_limit_of_keys_a_login_makes_room() {
     }
     body["revokeKeys"] = json!([KeyId::new()]);
     refuse(&server, routes::LOGIN_COMPLETE, body.clone(), ErrorCode::NotFound).await;
-    body["revokeKeys"] = json!([keys[0]["id"]]);
+    body["revokeKeys"] = json!([keys[0]["keyId"]]);
     let made: SignedIn = server.data(Call::post(routes::LOGIN_COMPLETE, &body)).await;
     whoami(&server, made.api_key.raw.as_deref().expect("the key itself")).await;
     assert_eq!(server.keys(&ann.token).await.keys.len(), 20);

@@ -203,7 +203,7 @@ fn at_the_limit_of_keys_an_old_one_makes_room() {
     assert_eq!((&full["status"], &full["error"]["code"]), (&json!(429), &json!("MAX_API_KEYS_REACHED")));
     let keys = full["error"]["details"]["keys"].as_array().unwrap().clone();
     assert_eq!(keys.len(), 20);
-    let old = keys.iter().find(|key| key["name"] == "key 7").unwrap()["id"].as_str().unwrap();
+    let old = keys.iter().find(|key| key["name"] == "key 7").unwrap()["keyId"].as_str().unwrap();
     let code = scene.code(ANN);
     let mut arguments = vec!["auth", "login-complete", "--email", ANN, "--code", &code];
     arguments.extend(["--revoke-key", old]);
