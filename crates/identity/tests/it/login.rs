@@ -138,7 +138,7 @@ async fn an_invitation_is_accepted_with_the_code() {
             let there =
                 json!([{ "organizationId": home.organization_id, "organizationName": "My Organization" }]);
             assert_eq!(refusal.details["invitations"], there);
-            let elsewhere = into(OrganizationId::new(), email, &right);
+            let elsewhere = into(keywright_protocol::OrganizationId::new(), email, &right);
             let refusal = refused(log_in(&bench.identity, elsewhere).await);
             assert_eq!(refusal.code, ErrorCode::OrganizationNotMember, "it is the name that is wrong");
             assert_eq!(
