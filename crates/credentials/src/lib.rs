@@ -34,7 +34,7 @@ pub use profiles::{RemoveProfileError, profile_names, remove_profile};
 pub use providers::{ProviderFile, ProviderFileError, StoredCredential, StoredProvider, Unused};
 pub use provision::{Outcome, ProvisionError, Provisioned, note_account_end, provision};
 pub use resolve::{Candidates, Resolved, Shadowed, Source, UnusableCredential, resolve};
-pub use save::{SaveKeyError, SavedProfile, save_key};
+pub use save::{SaveKeyError, SavedProfile, check_savable, save_key};
 pub use server::{ChosenServer, DEFAULT_SERVER, NoServer, ServerSource, choose_server};
 pub use settings::{HeldSettings, ProfileSettings, Settings, SettingsError, SettingsFile};
 pub use stored::{

@@ -325,6 +325,14 @@ impl CredentialFile {
 }
 
 impl Held {
+    /// Whether [`save`](Self::save) could write.
+    ///
+    /// # Errors
+    /// [`FileError`]
+    pub fn check_writable(&self) -> Result<(), FileError> {
+        self.file.check_writable()
+    }
+
     /// Writes the credentials as they are now.
     ///
     /// # Errors

@@ -94,6 +94,14 @@ impl LockedFile {
         replace::replace(&self.file.path, content)
     }
 
+    /// Whether [`replace`](Self::replace) could write: nothing is lost to a folder that takes no file.
+    ///
+    /// # Errors
+    /// [`FileError`]
+    pub fn check_writable(&self) -> Result<(), FileError> {
+        replace::check_writable(&self.file.path)
+    }
+
     /// Moves the file, which cannot be understood, out of the way; where it went.
     ///
     /// # Errors

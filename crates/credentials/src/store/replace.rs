@@ -31,6 +31,14 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
     write_beside(path, folder, content).map_err(|source| FileError::writing(path, source))
 }
 
+/// Whether a file could be put there. Call it under the lock.
+pub(super) fn check_writable(path: &Path) -> Result<(), FileError> {
+    refuse_link(path)?;
+    let mut builder = tempfile::Builder::new();
+    let probe = builder.prefix(&temporary_prefix(path)).tempfile_in(folder_of(path));
+    probe.map(drop).map_err(|source| FileError::writing(path, source))
+}
+
 fn write_beside(path: &Path, folder: &Path, content: &[u8]) -> io::Result<()> {
     let mut temporary = tempfile::Builder::new()
         .prefix(&temporary_prefix(path))
