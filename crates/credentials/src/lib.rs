@@ -29,7 +29,9 @@ pub use forget::forget_organization;
 pub use instance::{NotProven, prove, prove_by};
 pub use paths::{NoHome, Paths};
 pub use pending::{AskedCode, CodePurpose, PendingCodes};
-pub use profile::{BadProfileName, ChosenProfile, NoProfile, ProfileName, ProfileSource, choose_profile};
+pub use profile::{
+    BadProfileName, ChosenProfile, NoProfile, ProfileName, ProfileSource, Standing, choose_profile,
+};
 pub use profiles::{RemoveProfileError, profile_names, remove_profile};
 pub use providers::{ProviderFile, ProviderFileError, StoredCredential, StoredProvider, Unused};
 pub use provision::{Outcome, ProvisionError, Provisioned, note_account_end, provision};

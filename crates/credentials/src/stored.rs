@@ -325,6 +325,12 @@ impl CredentialFile {
         Ok(Changed { outcome, set_aside: held.set_aside.take() })
     }
 
+    /// A damaged file that was moved out of the way and is still beside this one, the latest if there are
+    /// several: what it held may be missed.
+    pub fn set_aside_before(&self) -> Option<PathBuf> {
+        self.0.set_aside_before()
+    }
+
     /// Waits for the lock and reads. Whoever holds the settings as well takes their lock first.
     ///
     /// # Errors

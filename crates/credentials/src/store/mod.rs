@@ -66,6 +66,11 @@ impl SafeFile {
         Ok(Some(content))
     }
 
+    /// The latest of the files that [`LockedFile::set_aside`] moved and that are still there.
+    pub fn set_aside_before(&self) -> Option<PathBuf> {
+        replace::set_aside_before(&self.path)
+    }
+
     /// Waits for the lock, making the folder if there is none.
     ///
     /// # Errors
