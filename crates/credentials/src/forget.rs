@@ -3,9 +3,7 @@
 use keywright_client::ServerUrl;
 use keywright_protocol::{Clock, OrganizationId};
 
-use crate::{
-    CredentialFile, Credentials, ProfileName, RemoveProfileError, ServerEntry, Settings, SettingsFile,
-};
+use crate::{CredentialFile, Credentials, ProfileName, RemoveProfileError, Settings, SettingsFile};
 
 /// Forgets the keys in the organization `id` of `server`, and the profiles that are for it; their names. What
 /// a profile holds for other servers or of other organizations stays.
@@ -21,12 +19,15 @@ pub fn forget_organization(
 ) -> Result<Vec<ProfileName>, RemoveProfileError> {
     let mut settings = settings_file.hold()?;
     let mut held = credential_file.hold(clock)?;
+    let active = settings.settings().active_profile.clone();
     let set = profiles_for(settings.settings(), server, id);
     let mut forgotten = clear(&mut held.credentials, server, id);
     for profile in set {
         // Nothing else may be lost with it: another server's key, for instance.
-        if held.credentials.entries(&profile).all(|(_, entry)| is_empty(entry)) {
-            held.credentials.remove(&profile);
+        if held.credentials.entries(&profile).all(|(_, entry)| entry.is_empty()) {
+            // So that it is remembered which server no temporary account is to be made at.
+            held.credentials.entry_mut(&profile, server);
+            held.credentials.remove(&profile, active.as_deref() == Some(profile.as_str()));
         }
         settings.remove_profile(&profile);
         if !forgotten.contains(&profile) {
@@ -64,14 +65,10 @@ fn clear(credentials: &mut Credentials, server: &ServerUrl, id: OrganizationId) 
             entry.temporary = None;
             entry.minted_keys.clear();
         }
-        entry.signed_out = is_empty(entry);
+        entry.signed_out = entry.is_empty();
         cleared.push(profile);
     }
     cleared
-}
-
-fn is_empty(entry: &ServerEntry) -> bool {
-    entry.api_key.is_none() && entry.session.is_none() && entry.temporary.is_none()
 }
 
 #[cfg(test)]

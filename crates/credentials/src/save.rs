@@ -69,6 +69,22 @@ pub fn save_key(
     Ok(SavedProfile { name, is_new, replaced_hint, set_aside: held.set_aside.take() })
 }
 
+/// Whether [`save_key`] could write both files: to be asked before a key is made that would be lost.
+///
+/// # Errors
+/// [`SaveKeyError`], as it would be.
+pub fn check_savable(
+    settings_file: &SettingsFile,
+    credential_file: &CredentialFile,
+    clock: &dyn Clock,
+) -> Result<Option<PathBuf>, SaveKeyError> {
+    let settings = settings_file.hold()?;
+    let mut held = credential_file.hold(clock)?;
+    settings.check_writable()?;
+    held.check_writable()?;
+    Ok(held.set_aside.take())
+}
+
 /// What the settings say of the server. One that nobody named must prove itself each time, so it is not
 /// written down as if somebody had.
 fn address(before: Option<&ProfileSettings>, server: &ChosenServer) -> Option<String> {

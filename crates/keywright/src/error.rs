@@ -15,6 +15,7 @@ use keywright_protocol::{ErrorCode, Exit};
 use keywright_server::local::UnreadableRecords;
 use serde_json::Value;
 
+use crate::absent::SIGN_IN;
 use crate::table::printable;
 
 /// A command failed.
@@ -66,6 +67,13 @@ impl CommandError {
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// Without what was to be done next: something else is.
+    #[must_use]
+    pub(crate) fn without_hints(mut self) -> Self {
+        self.hints.clear();
         self
     }
 
@@ -214,6 +222,9 @@ impl From<ProvisionError> for CommandError {
         match error {
             ProvisionError::Client(error) => error.into(),
             ProvisionError::File(error) => error.into(),
+            ProvisionError::SetAside { .. } => {
+                of(Exit::NotSignedIn, ErrorCode::KeyMissing.as_str(), &error).hint(SIGN_IN)
+            }
             ProvisionError::Interrupted => of(Exit::User, "INTERRUPTED", &error),
         }
     }

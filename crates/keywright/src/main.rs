@@ -3,6 +3,7 @@
 //! The only crate that prints. Parsing comes before everything: no runtime, no TLS and no file is
 //! touched for `--version`, `--help` or a command that was typed wrongly.
 
+mod absent;
 mod arguments;
 mod calls;
 mod caution;

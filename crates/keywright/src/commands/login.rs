@@ -10,12 +10,13 @@ use std::path::PathBuf;
 use clap::Args;
 use keywright_client::{Client, ClientError};
 use keywright_credentials::login::{BadApiKey, check_api_key, read_api_key};
-use keywright_credentials::{KeyMetadata, NewStoredKey, ProfileName, SavedProfile};
+use keywright_credentials::{KeyMetadata, NewStoredKey, ProfileName, SavedProfile, Source};
 use keywright_protocol::wire::WhoAmI;
 use keywright_protocol::{ErrorCode, Exit, Scope};
 use keywright_secret::Secret;
 use serde::Serialize;
 
+use crate::absent::dead;
 use crate::context::Context;
 use crate::error::{CommandError, a_providers_key};
 use crate::input;
@@ -101,7 +102,7 @@ async fn verify(context: &Context, key: &Secret) -> Result<Known, CommandError> 
             ));
             Ok(Known::default())
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(dead(error.into(), Source::StoredKey)),
     }
 }
 

@@ -48,7 +48,9 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8, CommandErr
         None => block_on(overview::overview(&context()?)),
         Some(Command::Run(args)) => return block_on(run::run(&context()?, args)),
         // Whatever was not typed to its end is left.
-        Some(Command::Login(args)) => block_on_and_leave(login::login(&context()?, args)),
+        Some(Command::Login(args)) => {
+            block_on_and_leave(login::login(&Context::signing_in(global, output)?, args))
+        }
         Some(Command::Profiles(command)) => profiles::run(global, command, output),
         Some(Command::Status) => block_on(status::status(&context()?)),
         Some(Command::Whoami) => block_on(whoami::whoami(&context()?)),

@@ -1,5 +1,5 @@
 //! `keywright status`: which server, which credential and what that shadows, and what `run` does where there
-//! is no server. Makes and changes nothing, and succeeds whatever it finds.
+//! is no server. Makes no account, notes nothing but names that have changed, and succeeds whatever it finds.
 
 use keywright_credentials::{Resolved, ServerSource};
 use keywright_protocol::wire::WhoAmI;
@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::keeping;
 use crate::local::{Found, Serverless, describe};
 use crate::spinner::Spinner;
 use crate::table::printable;
@@ -15,6 +16,9 @@ use crate::table::printable;
 /// Looks and prints.
 pub(crate) async fn status(context: &Context) -> Result<(), CommandError> {
     let status = Status::look(context).await;
+    if let Some(who) = &status.account {
+        keeping::caller(context, who);
+    }
     context.output.data(&status, || status.describe())
 }
 

@@ -19,6 +19,7 @@ mod fake_api;
 mod home;
 mod local;
 mod login;
+mod lost;
 mod mail;
 mod models;
 mod onboarding;

@@ -69,6 +69,8 @@ struct Held {
     expires_at: Option<Timestamp>,
     #[serde(skip)]
     place: &'static str,
+    #[serde(skip)]
+    is_known: bool,
 }
 
 impl Profile {
@@ -77,13 +79,15 @@ impl Profile {
         // A key that was stored while its server could not be asked has told its organization since.
         let mut keys = stored.entries(name).filter_map(|(_, entry)| entry.api_key.as_ref());
         let known = keys.next().map(|key| key.metadata.clone()).unwrap_or_default();
+        let credentials: Vec<Held> =
+            stored.entries(name).filter_map(|(origin, entry)| Held::of(origin, entry)).collect();
         Self {
             name: name.to_string(),
             active: name.as_str() == active,
-            server: set.server.unwrap_or_else(|| DEFAULT_SERVER.to_owned()),
+            server: server(set.server, &credentials),
             organization_id: set.organization_id.or(known.organization_id.map(|id| id.to_string())),
             organization_name: set.organization_name.or(known.organization_name),
-            credentials: stored.entries(name).filter_map(|(origin, entry)| Held::of(origin, entry)).collect(),
+            credentials,
         }
     }
 
@@ -99,7 +103,9 @@ impl Profile {
             return vec![row(&self.server, "none".to_owned(), "-".to_owned())];
         }
         let line = |held: &Held| {
-            let ends = held.expires_at.map_or_else(|| "-".to_owned(), |end| ends(end, now));
+            // Of a key that no server was asked about nobody knows.
+            let none = if held.is_known { "never" } else { "-" };
+            let ends = held.expires_at.map_or_else(|| none.to_owned(), |end| ends(end, now));
             row(&held.server, format!("{} ({}…)", held.place, held.hint), ends)
         };
         self.credentials.iter().map(line).collect()
@@ -116,6 +122,7 @@ impl Held {
             key_id,
             expires_at,
             place,
+            is_known: key_id.is_some() || source == Source::Temporary,
         };
         let ServerEntry { api_key, session, temporary, .. } = entry;
         let key = api_key.as_ref().map(|key| {
@@ -132,6 +139,15 @@ impl Held {
             Some(held(Source::Temporary, "temporary account", &temporary.token, None, temporary.expires_at))
         };
         key.or_else(session).or_else(temporary)
+    }
+}
+
+/// The server of the profile: one that a credential is for, if there is one.
+fn server(set: Option<String>, credentials: &[Held]) -> String {
+    let set = set.unwrap_or_else(|| DEFAULT_SERVER.to_owned());
+    match credentials.first() {
+        Some(first) if credentials.iter().all(|held| held.server != set) => first.server.clone(),
+        _ => set,
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) async fn create(context: &Context, args: CreateArgs) -> Result<(), Co
         user_id,
     };
     let created = context.call("making the key", async |client| client.create_key(&request).await).await?;
-    let until = created.key.expires_at.map_or_else(|| "does not end".to_owned(), |end| format!("ends {end}"));
+    let until = created.key.expires_at.map_or_else(|| "never ends".to_owned(), |end| format!("ends {end}"));
     let words = format!(
         "Made the key {} ({}), which {until}. It is shown this once.",
         printable(&created.key.name),
