@@ -69,14 +69,16 @@ impl Output {
             let _ = print(&failure);
             return;
         }
-        tell(&format!("{RED}error:{RED:#} {}", error.message()));
+        // By its code the failure is found in the reference.
+        let code = error.code().map(|code| format!(" ({code})")).unwrap_or_default();
+        tell(&format!("{RED}error:{RED:#} {}{code}", error.message()));
         for cause in error.causes() {
             tell(&format!("  because: {cause}"));
         }
         for detail in error.details() {
             tell(&format!("  {detail}"));
         }
-        for hint in error.hints() {
+        for hint in error.hints_for_people() {
             tell(&format!("{BOLD}next:{BOLD:#} {hint}"));
         }
     }
