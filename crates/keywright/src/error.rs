@@ -16,6 +16,7 @@ use keywright_server::local::UnreadableRecords;
 use serde_json::Value;
 
 use crate::absent::SIGN_IN;
+use crate::plain_words::{for_people, is_told, text_of};
 use crate::table::printable;
 
 /// A command failed.
@@ -48,8 +49,19 @@ impl CommandError {
 
     /// The command was typed wrongly.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self::new(Exit::Usage, "USAGE", message)
-            .hint("See `keywright --help`, or `--help` behind the command.")
+        Self::new(Exit::Usage, "USAGE", message).hint(SEE_HELP)
+    }
+
+    /// The same, as the parser of arguments says it: which argument, and what is wrong with it.
+    pub(crate) fn arguments(error: &clap::Error) -> Self {
+        let text = error.to_string();
+        let in_a_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut paragraphs = text.split("\n\n").map(in_a_line);
+        let message = paragraphs.next().unwrap_or_default();
+        let failed = Self::usage(message.trim_start_matches("error: "));
+        let tips: Vec<String> =
+            paragraphs.filter_map(|text| Some(format!("{}.", text.strip_prefix("tip: ")?))).collect();
+        tips.into_iter().fold(failed, Self::hint)
     }
 
     /// The address of a server, named at `place`, cannot be used.
@@ -63,9 +75,10 @@ impl CommandError {
         }
     }
 
-    /// With what to do next.
+    /// With what to do next, which takes the place of a mere pointer to the help.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.retain(|hint| hint != SEE_HELP);
         self.hints.push(hint.into());
         self
     }
@@ -120,9 +133,15 @@ impl CommandError {
         all.collect::<Vec<_>>().join(": ")
     }
 
-    /// Facts that the server gave along; the hints may refer to them.
+    /// The code, unless it says no more than that the command was typed wrongly.
+    pub(crate) fn code(&self) -> Option<&str> {
+        Some(self.failure.error.code.as_str()).filter(|code| *code != "USAGE")
+    }
+
+    /// Facts that the server gave along, but for those that stand in the hints for people.
     pub(crate) fn details(&self) -> impl Iterator<Item = String> {
-        self.failure.error.details.iter().map(|(name, value)| {
+        let details = &self.failure.error.details;
+        details.iter().filter(|(name, value)| !is_told(name, value, &self.hints)).map(|(name, value)| {
             let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
             let texts: Vec<String> = values.iter().map(|value| printable(&text_of(value))).collect();
             let name = printable(name);
@@ -135,9 +154,9 @@ impl CommandError {
         })
     }
 
-    /// One of them.
-    pub(crate) fn detail(&self, name: &str) -> Option<&Value> {
-        self.failure.error.details.get(name)
+    /// What to do next, in words for people: with the facts themselves where `hints` name their fields.
+    pub(crate) fn hints_for_people(&self) -> impl Iterator<Item = String> {
+        self.hints.iter().map(|hint| for_people(hint, &self.failure.error.details))
     }
 
     /// What to do next.
@@ -145,28 +164,13 @@ impl CommandError {
         &self.hints
     }
 
-    /// The failure as JSON has it.
+    /// The failure as JSON has it, word for word.
     pub(crate) fn to_failure(&self) -> Failure {
         let mut failure = Failure::clone(&self.failure);
         if !self.hints.is_empty() {
             failure.error.next_action = Some(self.hints.join(" "));
         }
         failure
-    }
-}
-
-/// A fact as people read it: of an object what is in it.
-fn text_of(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Object(fields) => {
-            // What it is called by comes first.
-            let (ids, others): (Vec<_>, Vec<_>) =
-                fields.iter().partition(|(name, _)| *name == "id" || name.ends_with("Id"));
-            ids.into_iter().chain(others).map(|(_, value)| text_of(value)).collect::<Vec<_>>().join("  ")
-        }
-        Value::Null => "-".to_owned(),
-        other => other.to_string(),
     }
 }
 
@@ -353,3 +357,5 @@ pub(crate) fn a_providers_key(vendor: &str) -> String {
          tokens create` makes one."
     )
 }
+
+const SEE_HELP: &str = "See `keywright --help`, or `--help` behind the command.";

@@ -70,15 +70,17 @@ impl Output {
             let _ = print(&failure);
             return;
         }
-        tell(&format!("{RED}error:{RED:#} {}", lines(error.message())));
+        // By its code the failure is found in the reference.
+        let code = error.code().map(|code| format!(" ({code})")).unwrap_or_default();
+        tell(&format!("{RED}error:{RED:#} {}{code}", lines(error.message())));
         for cause in error.causes() {
             tell(&format!("  because: {}", lines(cause)));
         }
         for detail in error.details() {
             tell(&format!("  {detail}"));
         }
-        for hint in error.hints() {
-            tell(&format!("{BOLD}next:{BOLD:#} {}", lines(hint)));
+        for hint in error.hints_for_people() {
+            tell(&format!("{BOLD}next:{BOLD:#} {}", lines(&hint)));
         }
     }
 }

@@ -174,9 +174,11 @@ fn refused(place: &str, error: BadApiKey) -> CommandError {
             return CommandError::new(Exit::User, "FILE_UNUSABLE", message).because(cause);
         }
         BadApiKey::Empty => ErrorCode::KeyMissing,
-        BadApiKey::TooLong | BadApiKey::NotText | BadApiKey::SeveralLines | BadApiKey::Malformed(_) => {
-            ErrorCode::KeyMalformed
-        }
+        BadApiKey::TooLong
+        | BadApiKey::NotText
+        | BadApiKey::SeveralLines
+        | BadApiKey::Blanks
+        | BadApiKey::Malformed(_) => ErrorCode::KeyMalformed,
         BadApiKey::Foreign { .. } | BadApiKey::Unknown | BadApiKey::OtherKind { .. } => {
             ErrorCode::WrongKeyKind
         }
@@ -188,6 +190,7 @@ fn refused(place: &str, error: BadApiKey) -> CommandError {
              KEYWRIGHT_API_KEY."
                 .to_owned()
         }
+        BadApiKey::Blanks => "Take the blanks away and try again.".to_owned(),
         BadApiKey::Empty => "Check the command or the file that it should come from.".to_owned(),
         _ => code.next_action().to_owned(),
     };

@@ -6,6 +6,7 @@ use keywright_protocol::wire::WhoAmI;
 use keywright_server::config::ProviderSettings;
 use serde::Serialize;
 
+use crate::caution;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::keeping;
@@ -18,6 +19,7 @@ pub(crate) async fn status(context: &Context) -> Result<(), CommandError> {
     let status = Status::look(context).await;
     if let Some(who) = &status.account {
         keeping::caller(context, who);
+        caution::caller(context, who);
     }
     context.output.data(&status, || status.describe())
 }
@@ -219,6 +221,11 @@ impl Status {
         if let Some(who) = &self.account {
             let kind = if who.temporary { " (temporary)" } else { "" };
             lines.push(format!("account     {}{kind}", who.account.user_id));
+            let (email, role) = (who.email.as_deref().map(printable), who.role.map(|role| role.to_string()));
+            let known: Vec<String> = email.into_iter().chain(role).collect();
+            if !known.is_empty() {
+                lines.push(format!("            {}", known.join(", ")));
+            }
             if let Some(end) = who.expires_at {
                 lines.push(format!("            ends {end}"));
             }

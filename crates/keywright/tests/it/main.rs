@@ -33,6 +33,7 @@ mod run;
 mod scripted;
 mod serve;
 mod served;
+mod spinner;
 mod status;
 mod storage_postgres;
 mod stored_keys;

@@ -49,8 +49,16 @@ pub(crate) async fn create(context: &Context, args: CreateArgs) -> Result<(), Co
         printable(&created.key.name),
         created.key.key_id
     );
+    let wanted = args.lifetime.map(|lifetime| created.key.created_at.plus_seconds(lifetime.seconds()));
+    let cut = created.key.expires_at.zip(wanted).filter(|(end, wanted)| end < wanted);
     let shown = ApiKey { raw: Some(created.raw.expose().to_owned()), ..created.key };
     context.output.say(&words);
+    if let Some((end, wanted)) = cut {
+        context.output.warn(&format!(
+            "it was to live until {wanted}, but no key outlives its account, which ends {end}. To make the \
+             account one that stays: `keywright auth signup-request --email EMAIL`."
+        ));
+    }
     context.output.data(&shown, || created.raw.expose().to_owned())?;
     keeping::minted(context, shown.key_id);
     Ok(())

@@ -226,7 +226,11 @@ fn a_temporary_account_becomes_the_persons_with_its_keys_and_records() {
     let (_, planted) = scene.served.key(token, "planted");
 
     let signed_up = scene.sign_up(&scene.home, ANN, &[]);
-    assert!(signed_up.stderr.contains("is this account now; its key goes on"), "{}", signed_up.stderr);
+    assert!(
+        signed_up.stderr.contains("is this account now; its key goes on, until its own end"),
+        "{}",
+        signed_up.stderr
+    );
     let after = scene.run(&["whoami", "--json"]).with_code(0).json()["data"].clone();
     assert_eq!(after["account"], before["account"]);
     assert_eq!((&after["temporary"], &after["email"]), (&json!(false), &json!(ANN)));
