@@ -148,6 +148,11 @@ fn a_key_of_a_temporary_account_is_not_told_to_rotate_in_circles() {
     let account = served.temporary();
     let key = made(&served, &home, &account, &["--scope", "models:use,api-keys:manage"]);
     log_in(&served, &fresh, raw(&key));
+    // Much later, as far as this machine knows.
+    let stored = std::fs::read_to_string(fresh.credentials()).unwrap();
+    let aged = stored.replace(key["createdAt"].as_str().unwrap(), "2026-01-01T00:00:00.000Z");
+    assert_ne!(aged, stored);
+    std::fs::write(fresh.credentials(), aged).unwrap();
     let said = fresh.run(["whoami"]).with_code(0).stderr;
     assert!(said.contains("auth signup-request") && !said.contains("rotate"), "{said}");
 }
