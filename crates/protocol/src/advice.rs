@@ -230,8 +230,8 @@ impl ErrorCode {
                  be asked for at once."
             }
             Self::EmailRateLimited => {
-                "20 mails an hour go to one mailbox. Wrong codes are counted by the day, 100 for one mailbox and \
-                 2,000 for the whole server, so that nobody guesses through. If you did not ask that often, \
+                "20 mails an hour go to one mailbox. Wrong codes are counted by the day, 100 for one mailbox, \
+                 so that nobody guesses through. If you did not ask that often, \
                  somebody else did; nothing was taken over, and the wait ends by itself. Invitations are counted \
                  apart: 20 an hour for an organization, 60 for a user, 20 to a mailbox, and one to a mailbox in 30 \
                  seconds."
@@ -279,7 +279,8 @@ impl ErrorCode {
             Self::OtpLockedOut => {
                 "After five wrong codes a code is gone, the right one too. A new request makes another. If somebody \
                  else did the guessing, send the `requestId` that your request answered with: then only your own \
-                 tries count for your code. The command line always does."
+                 tries count for your code. The command line always does. After 2,000 wrong codes in a day at all \
+                 accounts of the server, codes of six digits are refused; a new one has eight letters and is taken."
             }
             Self::CompanyNameTooLong => {
                 "Characters are counted, not bytes: 100 of any script pass. Control characters and marks that turn \

@@ -21,6 +21,8 @@ CREATE TABLE mail_codes (
     purpose TEXT NOT NULL,
     -- HMAC-SHA-256 under a key that is not in here; NULL once the code is void.
     hash BYTEA,
+    -- Whether it has eight letters, which nobody guesses, and not six digits.
+    long BOOLEAN NOT NULL,
     -- open, used, locked (too many wrong tries) or replaced (by a later request)
     state TEXT NOT NULL,
     failures BIGINT NOT NULL DEFAULT 0,
@@ -54,10 +56,13 @@ CREATE INDEX mail_requests_accepted ON mail_requests (at) WHERE mailbox IS NOT N
 CREATE TABLE mail_code_failures (
     id TEXT NOT NULL PRIMARY KEY,
     mailbox TEXT NOT NULL,
-    at BIGINT NOT NULL
+    at BIGINT NOT NULL,
+    -- Whether the code would have opened an account: for login, of a mailbox that has a user.
+    at_account BOOLEAN NOT NULL
 );
 CREATE INDEX mail_code_failures_by_mailbox ON mail_code_failures (mailbox, at);
 CREATE INDEX mail_code_failures_by_time ON mail_code_failures (at);
+CREATE INDEX mail_code_failures_at_accounts ON mail_code_failures (at) WHERE at_account;
 
 -- Open invitations; one that is accepted, declined, withdrawn or over is deleted.
 CREATE TABLE invitations (

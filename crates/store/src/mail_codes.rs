@@ -81,7 +81,7 @@ pub enum CodeRequested<E> {
     AddressFullUntil(Timestamp),
     /// As many were mailed as may be.
     AllFullUntil(Timestamp),
-    /// Too many wrong codes were tried.
+    /// Too many wrong codes of the mailbox were tried.
     WrongUntil(Timestamp),
 }
 
@@ -225,7 +225,17 @@ async fn store_code<E>(
     let crowd: Option<(String,)> = open.first(NTH_OPEN, values![mailbox, limits.side_by_side - 1]).await?;
     open.execute(
         STORE,
-        values![&id, mailbox, request.purpose, hash, at.wall, request.expires_at, at.process, at.steady_ms],
+        values![
+            &id,
+            mailbox,
+            request.purpose,
+            hash,
+            i64::from(long),
+            at.wall,
+            request.expires_at,
+            at.process,
+            at.steady_ms,
+        ],
     )
     .await?;
     Ok(CodeRequested::Accepted { long, replaces: named.is_some() || crowd.is_some() })
@@ -262,8 +272,8 @@ statements! {
     NOTE = "INSERT INTO mail_requests (id, address, mailbox, at, cool_until) VALUES ($1, $2, $3, $4, $5)";
     NAMED = "SELECT id FROM mail_codes WHERE mailbox = $1 AND id = $2 AND state = 'open'";
     NTH_OPEN = "SELECT id FROM mail_codes WHERE mailbox = $1 AND state = 'open' LIMIT 1 OFFSET $2";
-    STORE = "INSERT INTO mail_codes (id, mailbox, purpose, hash, state, created_at, expires_at, process, steady_ms) \
-             VALUES ($1, $2, $3, $4, 'open', $5, $6, $7, $8)";
+    STORE = "INSERT INTO mail_codes (id, mailbox, purpose, hash, long, state, created_at, expires_at, process, \
+             steady_ms) VALUES ($1, $2, $3, $4, CAST($5 AS BIGINT) = 1, 'open', $6, $7, $8, $9)";
     /// The newest stay; those that were made in the future are left over from a clock that was set back.
     REPLACE = "UPDATE mail_codes SET state = 'replaced', hash = NULL WHERE mailbox = $1 AND state = 'open' \
                AND id <> $2 AND (id = $3 OR id NOT IN (SELECT id FROM mail_codes WHERE mailbox = $1 \

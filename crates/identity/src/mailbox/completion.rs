@@ -171,15 +171,26 @@ fn bad_code(refusal: CodeRefusal, now: Timestamp) -> ApiError {
         CodeRefusal::LockedOut => ErrorCode::OtpLockedOut.into(),
         CodeRefusal::Wrong(left) => counted(ErrorCode::OtpInvalid, left),
         CodeRefusal::OtherPurpose(left) => counted(ErrorCode::OtpPurposeMismatch, left),
+        CodeRefusal::TooShort => too_short(),
         CodeRefusal::WrongUntil(until) => too_many_wrong(until, now),
     }
 }
 
-/// Refuses codes for a while, right ones too: somebody is guessing.
+/// Refuses a code of six digits, a right one too: somebody is guessing at many accounts.
+fn too_short() -> ApiError {
+    tracing::warn!("no mailed code of six digits is taken: too many wrong ones were tried within a day");
+    ApiError::new(ErrorCode::OtpLockedOut)
+        .because("Too many wrong codes were tried on this server: codes of six digits are not taken for now.")
+        .next(
+            "Ask for a new one, which has eight letters: `keywright auth signup-request` or `login-request`.",
+        )
+}
+
+/// Refuses codes of a mailbox for a while, right ones too: somebody is guessing.
 pub(super) fn too_many_wrong(until: Timestamp, now: Timestamp) -> ApiError {
-    tracing::warn!("no mailed code is taken: too many wrong ones were tried within a day");
+    tracing::warn!("no mailed code of a mailbox is taken: too many wrong ones were tried within a day");
     ApiError::new(ErrorCode::EmailRateLimited)
-        .because("Too many wrong codes were tried within a day.")
+        .because("Too many wrong codes of this mailbox were tried within a day.")
         .retry_in(seconds_until(until, now))
 }
 

@@ -223,29 +223,60 @@ async fn the_fourth_code_voids_the_oldest_and_one_that_is_named_goes_at_once() {
 }
 
 #[tokio::test]
-async fn too_many_wrong_codes_in_a_day_end_all_guessing() {
+async fn too_many_wrong_codes_of_a_mailbox_in_a_day_end_all_guessing_there() {
     on_both(|scene| async move {
-        for (of_mailbox, mailbox) in [(99, ANN), (1_999, "others@example.com")] {
-            let bench = Bench::new(scene.clone());
-            // A day of its own for each.
-            bench.clock.forward_seconds(of_mailbox as i64 * 86_400);
-            let now = bench.clock.now();
-            bench.scene.note_wrong_codes(mailbox, now.plus_seconds(-3_600), of_mailbox).await;
-            let (_, right) = bench.code(Signup, ANN).await;
-            assert!(right.len() == 8 && right.bytes().all(|byte| b"BCDFGHJKLMNPQRSTVWXZ".contains(&byte)));
-            let typed = format!("{}-{}", &right[..4].to_lowercase(), &right[4..]);
-            assert_eq!(code(sign_up(&bench.identity, signup(ANN, "123456")).await), ErrorCode::OtpInvalid);
-            let refusal = refused(sign_up(&bench.identity, signup(ANN, &typed)).await);
-            assert_eq!((refusal.code, refusal.retry_after()), (ErrorCode::EmailRateLimited, Some(82_800)));
-            bench.clock.forward_seconds(30);
-            let refusal = refused(ask(&bench.identity, Signup, ANN).await);
-            assert_eq!((refusal.code, refusal.retry_after()), (ErrorCode::EmailRateLimited, Some(82_770)));
-            let other = ask(&bench.identity, Signup, "bob@example.com").await;
-            assert_eq!(other.is_ok(), mailbox == ANN, "the cap of all is of all");
-            bench.clock.forward_seconds(82_770);
-            let (_, right) = bench.code(Signup, ANN).await;
-            assert_eq!(right.len(), 6, "the day is over");
+        let bench = Bench::new(scene);
+        let now = bench.clock.now();
+        bench.scene.note_wrong_codes(ANN, now.plus_seconds(-3_600), 99).await;
+        let (_, right) = bench.code(Signup, ANN).await;
+        assert!(right.len() == 8 && right.bytes().all(|byte| b"BCDFGHJKLMNPQRSTVWXZ".contains(&byte)));
+        let typed = format!("{}-{}", &right[..4].to_lowercase(), &right[4..]);
+        assert_eq!(code(sign_up(&bench.identity, signup(ANN, "123456")).await), ErrorCode::OtpInvalid);
+        let refusal = refused(sign_up(&bench.identity, signup(ANN, &typed)).await);
+        assert_eq!((refusal.code, refusal.retry_after()), (ErrorCode::EmailRateLimited, Some(82_800)));
+        bench.clock.forward_seconds(30);
+        let refusal = refused(ask(&bench.identity, Signup, ANN).await);
+        assert_eq!((refusal.code, refusal.retry_after()), (ErrorCode::EmailRateLimited, Some(82_770)));
+        ask(&bench.identity, Signup, "bob@example.com").await.expect("another mailbox");
+        bench.clock.forward_seconds(82_770);
+        let (_, right) = bench.code(Signup, ANN).await;
+        assert_eq!(right.len(), 6, "the day is over");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn too_many_wrong_codes_at_accounts_in_a_day_leave_the_server_open_for_long_codes() {
+    on_both(|scene| async move {
+        let hidden = IdentitySettings { hide_accounts: true, ..IdentitySettings::default() };
+        let bench = Bench::with(scene, hidden);
+        bench.signed_up(ANN).await;
+        let (_, short) = bench.code(Login, ANN).await;
+        assert_eq!(short.len(), 6);
+        bench.scene.note_wrong_logins(bench.clock.now().plus_seconds(-3_600), 1_998).await;
+        // What opens no account is not counted: anybody could guess at mailboxes of their own.
+        for (purpose, email) in [(Signup, "bob@example.com"), (Login, "carl@example.com")] {
+            assert_eq!(bench.code(purpose, email).await.1.len(), 8);
+            let refusal = match purpose {
+                Signup => code(sign_up(&bench.identity, signup(email, "123456")).await),
+                Login => code(log_in(&bench.identity, login(email, "123456")).await),
+            };
+            assert_eq!(refusal, ErrorCode::OtpInvalid);
         }
+        for _ in 0..2 {
+            let refused = log_in(&bench.identity, login(ANN, wrong(&short))).await;
+            assert_eq!(code(refused), ErrorCode::OtpInvalid);
+        }
+        for _ in 0..9 {
+            let refusal = refused(log_in(&bench.identity, login(ANN, &short)).await);
+            assert_eq!((refusal.code, refusal.retry_after()), (ErrorCode::OtpLockedOut, None));
+            assert!(refusal.next_action().contains("eight letters"), "{}", refusal.next_action());
+        }
+        bench.clock.forward_seconds(30);
+        let (_, long) = bench.code(Login, ANN).await;
+        log_in(&bench.identity, login(ANN, &long)).await.expect("a key");
+        let long = bench.mailed("bob@example.com");
+        sign_up(&bench.identity, signup("bob@example.com", &long)).await.expect("an account");
     })
     .await;
 }

@@ -35,12 +35,21 @@ impl Scene {
         counts
     }
 
-    /// Notes wrong codes of a mailbox, all at once.
+    /// Notes wrong codes of a mailbox without an account, all at once.
     pub async fn note_wrong_codes(&self, mailbox: &str, at: Timestamp, how_many: usize) {
+        self.note_wrong(NOTE_WRONG, mailbox, at, how_many).await;
+    }
+
+    /// Notes wrong codes with which somebody tried to sign in to accounts, all at once.
+    pub async fn note_wrong_logins(&self, at: Timestamp, how_many: usize) {
+        self.note_wrong(NOTE_WRONG_LOGIN, "accounts@example.com", at, how_many).await;
+    }
+
+    async fn note_wrong(&self, sql: &'static str, mailbox: &str, at: Timestamp, how_many: usize) {
         let mut open = self.store.begin().await.expect("a transaction");
         for number in 0..how_many {
             let id = format!("{mailbox} {} {number}", at.0);
-            open.execute(NOTE_WRONG, values![&id, mailbox, at]).await.expect("noted");
+            open.execute(sql, values![&id, mailbox, at]).await.expect("noted");
         }
         open.commit().await.expect("a commit");
     }
@@ -134,7 +143,10 @@ const COUNTS: [&str; 7] = [
     "SELECT COUNT(*) FROM invitations",
     "SELECT COUNT(*) FROM record_moves",
 ];
-const NOTE_WRONG: &str = "INSERT INTO mail_code_failures (id, mailbox, at) VALUES ($1, $2, $3)";
+const NOTE_WRONG: &str =
+    "INSERT INTO mail_code_failures (id, mailbox, at, at_account) VALUES ($1, $2, $3, FALSE)";
+const NOTE_WRONG_LOGIN: &str =
+    "INSERT INTO mail_code_failures (id, mailbox, at, at_account) VALUES ($1, $2, $3, TRUE)";
 const NOTE_MAIL: &str =
     "INSERT INTO mail_requests (id, address, mailbox, at, cool_until) VALUES ($1, $1, $1, $2, $2)";
 const FOUND: &str = "INSERT INTO organizations (id, name, seq, created_at) VALUES ($1, $2, 0, $3)";
