@@ -278,8 +278,8 @@ impl ErrorCode {
             }
             Self::OtpLockedOut => {
                 "After five wrong codes a code is gone, the right one too. A new request makes another. If somebody \
-                 else did the guessing, send the `requestId` that your request answered with: then only your own \
-                 tries count for your code. The command line always does. After 2,000 wrong codes in a day at all \
+                 else did the guessing, send the `requestId` that your request answered with: the same code is \
+                 good then, for only tries that name it count. The command line always does. After 2,000 wrong codes in a day at all \
                  accounts of the server, codes of six digits are refused; a new one has eight letters and is taken."
             }
             Self::CompanyNameTooLong => {

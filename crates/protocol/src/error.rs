@@ -300,7 +300,7 @@ errors! {
     OtpPurposeMismatch "OTP_PURPOSE_MISMATCH" 409 User
         "The code is for something else."
         "A code of `signup-request` goes with `signup-complete`, one of `login-request` with `login-complete`: use the one that matches, or ask anew.";
-    /// Five wrong codes: the right one is void too. Or so many were tried on the server that six digits are not
+    /// Five wrong codes: the right one is void too, for who names no `requestId` or for all. Or so many were tried on the server that six digits are not
     /// taken for now.
     OtpLockedOut "OTP_LOCKED_OUT" 429 RateLimited
         "Too many wrong codes: this one is void."

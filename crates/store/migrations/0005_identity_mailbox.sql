@@ -25,7 +25,9 @@ CREATE TABLE mail_codes (
     long BOOLEAN NOT NULL,
     -- open, used, locked (too many wrong tries) or replaced (by a later request)
     state TEXT NOT NULL,
+    -- Wrong tries by those who named the request, and by those who did not, who may be anybody.
     failures BIGINT NOT NULL DEFAULT 0,
+    unnamed_failures BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     -- The server process that made it, a random number, and how long that had been running by then: where its

@@ -1,5 +1,8 @@
 //! Tries of mailed codes: five wrong ones of one code, and so many a day, wherever they come from.
 //!
+//! Whoever names the request that a code was mailed for has tries apart from all who do not: a stranger, who
+//! does not know it, cannot kill the code.
+//!
 //! Nobody may lock a whole server by guessing: what is counted for all together are only tries to get into
 //! accounts that are there, and beyond that long codes are still taken, which nobody guesses.
 
@@ -28,7 +31,8 @@ pub struct PresentedCode {
 /// How many wrong codes are taken.
 #[derive(Clone, Copy, Debug)]
 pub struct TryLimits {
-    /// Of one code; the last one voids it.
+    /// Of one code, by who names its request and again by who does not. The last one voids it, for all or only
+    /// for who names no request.
     pub per_code: i64,
     /// Of one mailbox, within the window; at least 1.
     pub per_mailbox: i64,
@@ -93,7 +97,10 @@ pub(crate) async fn try_code(
     if same_purpose && code.hash.as_deref().is_some_and(|hash| is_right(id, hash)) {
         return Ok(Ok(id));
     }
-    let failures: Option<(i64,)> = open.first(COUNT, values![&code.id, limits.per_code]).await?;
+    let failures: Option<(i64,)> = match presented.request {
+        Some(_) => open.first(COUNT, values![&code.id, limits.per_code]).await?,
+        None => open.first(COUNT_UNNAMED, values![&code.id]).await?,
+    };
     let (failures,) = failures.ok_or(StoreError::Unreadable { column: "mail_codes.state" })?;
     open.execute(NOTE_FAILURE, values![&KeyId::new().to_string(), mailbox, now, &code.purpose]).await?;
     Ok(Err(match limits.per_code - failures {
@@ -173,6 +180,7 @@ struct StoredCode {
     hash: Option<Vec<u8>>,
     long: bool,
     state: String,
+    unnamed_failures: i64,
     created_at: i64,
     expires_at: i64,
     process: i64,
@@ -184,6 +192,9 @@ impl StoredCode {
     fn dead(&self, presented: &PresentedCode, limits: &TryLimits) -> Option<CodeRefusal> {
         match self.state.as_str() {
             "open" if self.expired(&presented.at, limits) => Some(CodeRefusal::Expired),
+            "open" if presented.request.is_none() && self.unnamed_failures >= limits.per_code => {
+                Some(CodeRefusal::LockedOut)
+            }
             "open" => None,
             "used" => Some(CodeRefusal::Used),
             "locked" => Some(CodeRefusal::LockedOut),
@@ -204,7 +215,8 @@ impl StoredCode {
 macro_rules! code {
     ($rest:literal) => {
         concat!(
-            "SELECT id, purpose, hash, long, state, created_at, expires_at, process, steady_ms FROM mail_codes ",
+            "SELECT id, purpose, hash, long, state, unnamed_failures, created_at, expires_at, process, \
+             steady_ms FROM mail_codes ",
             $rest
         )
     };
@@ -219,6 +231,8 @@ statements! {
              state = CASE WHEN failures + 1 >= $2 THEN 'locked' ELSE state END, \
              hash = CASE WHEN failures + 1 >= $2 THEN NULL ELSE hash END \
              WHERE id = $1 AND state = 'open' RETURNING failures";
+    COUNT_UNNAMED = "UPDATE mail_codes SET unnamed_failures = unnamed_failures + 1 \
+                     WHERE id = $1 AND state = 'open' RETURNING unnamed_failures";
     NOTE_FAILURE = "INSERT INTO mail_code_failures (id, mailbox, at, at_account) VALUES ($1, $2, $3, \
                     CAST($4 AS TEXT) = 'login' AND EXISTS (SELECT 1 FROM users WHERE mailbox = $2))";
     USE = "UPDATE mail_codes SET state = 'used', hash = NULL WHERE id = $1 AND state = 'open'";

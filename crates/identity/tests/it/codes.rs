@@ -1,8 +1,8 @@
 //! Codes that come back: which one is meant, how often it may be tried, how long it is good.
 
 use keywright_identity::{CodePurpose, IdentitySettings};
-use keywright_protocol::wire::RequestCode;
-use keywright_protocol::{Clock, ErrorCode, Timestamp};
+use keywright_protocol::wire::{CompleteSignup, RequestCode};
+use keywright_protocol::{Clock, CodeRequestId, ErrorCode, Timestamp};
 use keywright_store::testing::on_both;
 use serde_json::json;
 
@@ -11,25 +11,31 @@ use crate::mailing::{Login, Signup, ask, asked, log_in, login, refused, sign_up,
 
 const ANN: &str = "ann@example.com";
 
+fn of_request(request: CodeRequestId, email: &str, code: &str) -> CompleteSignup {
+    CompleteSignup { request_id: Some(request.to_string()), ..signup(email, code) }
+}
+
 #[tokio::test]
 async fn a_wrong_code_says_how_many_tries_are_left_and_the_fifth_voids_it() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
-        let (_, right) = bench.code(Signup, ANN).await;
+        let (request, right) = bench.code(Signup, ANN).await;
+        let guess = async || refused(sign_up(&bench.identity, of_request(request, ANN, wrong(&right))).await);
         for left in [4, 3, 2, 1] {
-            let refusal = refused(sign_up(&bench.identity, signup(ANN, wrong(&right))).await);
+            let refusal = guess().await;
             assert_eq!(refusal.code, ErrorCode::OtpInvalid);
             assert_eq!(refusal.details["attemptsRemaining"], left);
         }
         let stored = bench.scene.mail_codes().await;
         assert!(stored[0].hash.is_some() && stored[0].failures == 4);
-        let refusal = refused(sign_up(&bench.identity, signup(ANN, wrong(&right))).await);
-        assert_eq!(refusal.code, ErrorCode::OtpLockedOut);
+        assert_eq!(guess().await.code, ErrorCode::OtpLockedOut);
         let stored = bench.scene.mail_codes().await;
         assert_eq!((stored[0].hash.clone(), stored[0].state.as_str()), (None, "locked"));
         let restarted = bench.restarted(IdentitySettings::default());
         for identity in [&bench.identity, &restarted] {
-            assert_eq!(code(sign_up(identity, signup(ANN, &right)).await), ErrorCode::OtpLockedOut);
+            for asked in [signup(ANN, &right), of_request(request, ANN, &right)] {
+                assert_eq!(code(sign_up(identity, asked).await), ErrorCode::OtpLockedOut);
+            }
         }
         bench.clock.forward_seconds(30);
         let (_, right) = bench.code(Signup, ANN).await;
@@ -41,37 +47,73 @@ async fn a_wrong_code_says_how_many_tries_are_left_and_the_fifth_voids_it() {
     .await;
 }
 
+#[tokio::test]
+async fn guesses_without_the_request_take_no_try_from_whoever_names_it() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let (request, right) = bench.code(Signup, ANN).await;
+        for left in [4, 3, 2, 1] {
+            let refusal = refused(sign_up(&bench.identity, signup(ANN, wrong(&right))).await);
+            assert_eq!(refusal.code, ErrorCode::OtpInvalid);
+            assert_eq!(refusal.details["attemptsRemaining"], left);
+        }
+        for guess in [wrong(&right), wrong(&right), &right] {
+            assert_eq!(code(sign_up(&bench.identity, signup(ANN, guess)).await), ErrorCode::OtpLockedOut);
+        }
+        let stored = bench.scene.mail_codes().await;
+        assert_eq!(
+            (stored[0].state.as_str(), stored[0].unnamed_failures, stored[0].failures),
+            ("open", 5, 0)
+        );
+        let restarted = bench.restarted(IdentitySettings::default());
+        for left in [4, 3, 2, 1] {
+            let refusal = refused(sign_up(&restarted, of_request(request, ANN, wrong(&right))).await);
+            assert_eq!(refusal.code, ErrorCode::OtpInvalid);
+            assert_eq!(refusal.details["attemptsRemaining"], left);
+        }
+        assert_eq!(code(sign_up(&restarted, signup(ANN, &right)).await), ErrorCode::OtpLockedOut);
+        sign_up(&restarted, of_request(request, ANN, &right)).await.expect("an account");
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_a_hundred_parallel_guesses_on_two_servers_five_are_looked_at() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
         let servers = [bench.identity.clone(), bench.other_server().await];
-        let (_, right) = bench.code(Signup, ANN).await;
-        let guesses = (0..).map(|guess| format!("{guess:06}")).filter(|guess| *guess != right);
-        let guessing: Vec<_> = guesses
-            .take(100)
-            .enumerate()
-            .map(|(number, guess)| {
-                let identity = servers[number % 2].clone();
-                tokio::spawn(async move { sign_up(&identity, signup(ANN, &guess)).await.map(drop) })
-            })
-            .collect();
-        let mut left = Vec::new();
-        let mut locked = 0;
-        for guess in guessing {
-            let refusal = guess.await.expect("it ran").expect_err("wrong");
-            match refusal.code {
-                ErrorCode::OtpInvalid => {
-                    left.push(refusal.details["attemptsRemaining"].as_i64().expect("a number"))
+        let (request, right) = bench.code(Signup, ANN).await;
+        for request_id in [None, Some(request.to_string())] {
+            let guesses = (0..).map(|guess| format!("{guess:06}")).filter(|guess| *guess != right);
+            let guessing: Vec<_> = guesses
+                .take(100)
+                .enumerate()
+                .map(|(number, guess)| {
+                    let identity = servers[number % 2].clone();
+                    let asked = CompleteSignup { request_id: request_id.clone(), ..signup(ANN, &guess) };
+                    tokio::spawn(async move { sign_up(&identity, asked).await.map(drop) })
+                })
+                .collect();
+            let mut left = Vec::new();
+            let mut locked = 0;
+            for guess in guessing {
+                let refusal = guess.await.expect("it ran").expect_err("wrong");
+                match refusal.code {
+                    ErrorCode::OtpInvalid => {
+                        left.push(refusal.details["attemptsRemaining"].as_i64().expect("a number"))
+                    }
+                    ErrorCode::OtpLockedOut => locked += 1,
+                    other => panic!("{other:?}"),
                 }
-                ErrorCode::OtpLockedOut => locked += 1,
-                other => panic!("{other:?}"),
             }
+            left.sort_unstable();
+            assert_eq!((left, locked), (vec![1, 2, 3, 4], 96));
+            assert_eq!(code(sign_up(&bench.identity, signup(ANN, &right)).await), ErrorCode::OtpLockedOut);
         }
-        left.sort_unstable();
-        assert_eq!((left, locked), (vec![1, 2, 3, 4], 96));
-        assert_eq!(bench.scene.mail_codes().await[0].failures, 5);
-        assert_eq!(code(sign_up(&bench.identity, signup(ANN, &right)).await), ErrorCode::OtpLockedOut);
+        let stored = bench.scene.mail_codes().await;
+        assert_eq!((stored[0].unnamed_failures, stored[0].failures), (5, 5));
+        let named = sign_up(&bench.identity, of_request(request, ANN, &right)).await;
+        assert_eq!(code(named), ErrorCode::OtpLockedOut);
     })
     .await;
 }
@@ -120,7 +162,7 @@ async fn what_cannot_be_a_code_is_no_try_and_what_people_type_is_understood() {
         }
         let refused = sign_up(&bench.identity, signup("nobody@example.com", "1")).await;
         assert_eq!(code(refused), ErrorCode::OtpInvalid, "nothing is looked up");
-        assert_eq!(bench.scene.mail_codes().await[0].failures, 0);
+        assert_eq!(bench.scene.mail_codes().await[0].unnamed_failures, 0);
         let typed = format!(" {}-{} \n", &right[..3], &right[3..]);
         sign_up(&bench.identity, signup(ANN, &typed)).await.expect("an account");
     })

@@ -14,8 +14,10 @@ pub struct StoredMailCode {
     pub state: String,
     /// Its hash, as long as it is good.
     pub hash: Option<Vec<u8>>,
-    /// How many wrong tries it has had.
+    /// How many wrong tries it has had by who named its request.
     pub failures: i64,
+    /// How many by who did not.
+    pub unnamed_failures: i64,
 }
 
 impl Scene {
@@ -133,7 +135,8 @@ impl Scene {
     }
 }
 
-const CODES: &str = "SELECT mailbox, state, hash, failures FROM mail_codes ORDER BY created_at, id";
+const CODES: &str =
+    "SELECT mailbox, state, hash, failures, unnamed_failures FROM mail_codes ORDER BY created_at, id";
 const COUNTS: [&str; 7] = [
     "SELECT COUNT(*) FROM users",
     "SELECT COUNT(*) FROM organizations",
