@@ -98,6 +98,7 @@ impl Identity {
         let terms = CompletionTerms { key, most_keys: MOST_KEYS.into(), revoke_keys, upgrade };
         let key = terms.key.clone();
         let domain = mailbox.domain().to_owned();
+        let hides_used = self.inner.settings.hide_accounts && request.is_none();
         let identity = self.clone();
         let completion = self.to_its_end(async move {
             let hashes = &identity.inner.mailroom.codes;
@@ -118,6 +119,8 @@ impl Identity {
             Ok(completion)
         });
         let made = match completion.await? {
+            // Used codes tell of an account. Who names the request has seen the answer to it, as its owner has.
+            Ok(Completion::BadCode(CodeRefusal::Used)) if hides_used => Err(ErrorCode::OtpNotFound.into()),
             Ok(completion) => done(completion, at.wall),
             Err(failed) => Err(failure(&failed, purpose)),
         };

@@ -184,6 +184,26 @@ async fn a_code_is_good_once_and_without_one_there_is_none() {
 }
 
 #[tokio::test]
+async fn where_accounts_are_hidden_a_used_code_tells_only_who_names_its_request() {
+    on_both(|scene| async move {
+        let hidden = IdentitySettings { hide_accounts: true, ..IdentitySettings::default() };
+        let bench = Bench::with(scene, hidden);
+        let (request, right) = bench.code(Signup, ANN).await;
+        sign_up(&bench.identity, signup(ANN, &right)).await.expect("an account");
+        for email in [ANN, "nobody@example.com"] {
+            let told = [
+                code(sign_up(&bench.identity, signup(email, &right)).await),
+                code(log_in(&bench.identity, login(email, "123456")).await),
+            ];
+            assert_eq!(told, [ErrorCode::OtpNotFound; 2], "{email}");
+        }
+        let named = sign_up(&bench.identity, of_request(request, ANN, &right)).await;
+        assert_eq!(code(named), ErrorCode::OtpAlreadyUsed);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_code_that_is_sent_again_voids_the_one_before_for_who_names_no_request() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
