@@ -184,6 +184,26 @@ async fn a_code_is_good_once_and_without_one_there_is_none() {
 }
 
 #[tokio::test]
+async fn a_code_that_nobody_was_mailed_is_refused_without_making_others_wait() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let (request, right) = bench.code(Signup, ANN).await;
+        let turns = bench.scene.mail_turns().await;
+        for asked in [
+            signup("bob@example.com", &right),
+            of_request(request, "bob@example.com", &right),
+            of_request(CodeRequestId::new(), ANN, &right),
+        ] {
+            assert_eq!(code(sign_up(&bench.identity, asked).await), ErrorCode::OtpNotFound);
+        }
+        assert_eq!(bench.scene.mail_turns().await, turns);
+        sign_up(&bench.identity, of_request(request, ANN, &right)).await.expect("an account");
+        assert_eq!(bench.scene.mail_turns().await, turns + 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn where_accounts_are_hidden_a_used_code_tells_only_who_names_its_request() {
     on_both(|scene| async move {
         let hidden = IdentitySettings { hide_accounts: true, ..IdentitySettings::default() };

@@ -26,6 +26,12 @@ impl Scene {
         self.store.all(CODES, values![]).await.expect("codes")
     }
 
+    /// How many have waited for their turn to ask for a code or to try one.
+    pub async fn mail_turns(&self) -> i64 {
+        let row: Option<(i64,)> = self.store.first(MAIL_TURNS, values![]).await.expect("a count");
+        row.expect("a row").0
+    }
+
     /// How many rows tables have that only sign-ups and mails fill: users, organizations, keys, requests for
     /// mails, wrong codes, invitations, moves of records.
     pub async fn counts(&self) -> [i64; 7] {
@@ -137,6 +143,7 @@ impl Scene {
 
 const CODES: &str =
     "SELECT mailbox, state, hash, failures, unnamed_failures FROM mail_codes ORDER BY created_at, id";
+const MAIL_TURNS: &str = "SELECT n FROM turns WHERE name = 'mail'";
 const COUNTS: [&str; 7] = [
     "SELECT COUNT(*) FROM users",
     "SELECT COUNT(*) FROM organizations",
