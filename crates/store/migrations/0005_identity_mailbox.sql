@@ -17,6 +17,8 @@ CREATE TABLE mail_codes (
     -- otp_ and a version 7 UUID: what the request answered with.
     id TEXT NOT NULL PRIMARY KEY,
     mailbox TEXT NOT NULL,
+    -- Who asked: an IPv4 address, the /64 of an IPv6 address, or loopback.
+    address TEXT NOT NULL,
     -- signup or login
     purpose TEXT NOT NULL,
     -- HMAC-SHA-256 under a key that is not in here; NULL once the code is void.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use keywright_identity::{Delivery, IdentitySettings, MailContent};
-use keywright_protocol::wire::RequestCode;
+use keywright_protocol::wire::{CompleteSignup, RequestCode};
 use keywright_protocol::{ErrorCode, Timestamp};
 use keywright_store::testing::on_both;
 use serde_json::{Value, json};
@@ -171,6 +171,50 @@ async fn the_limits_are_exact_under_a_hundred_parallel_requests_on_two_servers()
             }
             assert_eq!((codes, bench.post.count() - before), (accepted, accepted));
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_asks_for_the_code_of_a_stranger_pushes_out_what_they_asked_for_before() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let (me, stranger) = (HOME, address(9));
+        let mut mine = None;
+        for (from, void) in [
+            (me, &[][..]),
+            (stranger, &[]),
+            (stranger, &[]),
+            (stranger, &[1]),
+            (stranger, &[1, 2]),
+            // Who has none takes from who has most, and where all have one, the oldest.
+            (address(1), &[1, 2, 3]),
+            (address(2), &[0, 1, 2, 3]),
+            (address(3), &[0, 1, 2, 3, 4]),
+            (me, &[0, 1, 2, 3, 4, 5]),
+            (stranger, &[0, 1, 2, 3, 4, 5, 6]),
+            (stranger, &[0, 1, 2, 3, 4, 5, 6, 9]),
+        ] {
+            let requested = ask_from(&bench.identity, Signup, ANN, from).await.expect("a code");
+            if from == me {
+                mine = Some((requested.request_id.to_string(), bench.mailed(ANN)));
+            }
+            bench.clock.forward_seconds(30);
+            let codes = bench.scene.mail_codes().await;
+            let replaced = codes.iter().enumerate().filter(|(_, code)| code.state == "replaced");
+            assert_eq!(replaced.map(|(number, _)| number).collect::<Vec<_>>(), void);
+        }
+        let (request, right) = mine.expect("a code");
+        let asked = CompleteSignup { request_id: Some(request), ..signup(ANN, &right) };
+        sign_up(&bench.identity, asked).await.expect("an account");
+        // What is over takes no place.
+        let old = bench.scene.mail_codes().await.len();
+        bench.clock.forward_seconds(600);
+        for _ in 0..3 {
+            ask_from(&bench.identity, Login, ANN, me).await.expect("a code");
+            bench.clock.forward_seconds(30);
+        }
+        assert!(bench.scene.mail_codes().await[old..].iter().all(|code| code.state == "open"));
     })
     .await;
 }
