@@ -246,7 +246,8 @@ impl ErrorCode {
                  under attack or by a mass sign-up."
             }
             Self::MailUnavailable => {
-                "No code was stored and no wait begins, so that it can be tried again at once. The operator checks \
+                "No code is good and no wait begins, so that it can be tried again at once. It counts to the 60 requests \
+                 of the address; to the 20 of the mailbox only if the mail may arrive after all. The operator checks \
                  `mail.smtp`: host, port, login and certificate, and whether the mail server takes mail from \
                  `mail.from`. Without `mail.smtp` mails are files in the data folder's `outbox`, which must be \
                  writable."

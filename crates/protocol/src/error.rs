@@ -272,7 +272,7 @@ errors! {
     MailRateLimited "MAIL_RATE_LIMITED" 429 RateLimited
         "This server has sent as many mails as it may within an hour."
         "Wait for `details.retryInSeconds` seconds; the operator finds the reason in the server's log.";
-    /// The mail could not be handed over: the mail server is away, slow or refuses it. Nothing was counted.
+    /// The mail could not be handed over: the mail server is away, slow or refuses it.
     MailUnavailable "MAIL_UNAVAILABLE" 503 Unreachable
         "The mail could not be sent."
         "Try again shortly; the operator should check `mail.smtp`, and finds the reason in the server's log.";

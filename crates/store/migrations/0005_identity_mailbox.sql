@@ -45,7 +45,7 @@ CREATE TABLE mail_requests (
     id TEXT NOT NULL PRIMARY KEY,
     -- An IPv4 address, the /64 of an IPv6 address, or loopback.
     address TEXT NOT NULL,
-    -- The mailbox, where the request was accepted.
+    -- The mailbox, where the request was accepted and its mail may have arrived.
     mailbox TEXT,
     at BIGINT NOT NULL,
     -- Until when the mailbox gets no other code; NULL as mailbox is.
@@ -89,7 +89,8 @@ CREATE TABLE invitation_mails (
     id TEXT NOT NULL PRIMARY KEY,
     organization_id TEXT NOT NULL,
     invited_by TEXT NOT NULL,
-    mailbox TEXT NOT NULL,
+    -- NULL where the mail was refused.
+    mailbox TEXT,
     at BIGINT NOT NULL
 );
 CREATE INDEX invitation_mails_by_organization ON invitation_mails (organization_id, at);

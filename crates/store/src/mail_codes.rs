@@ -142,16 +142,18 @@ impl Store {
         })
     }
 
-    /// The code could not be mailed: as if nobody had asked.
+    /// The code could not be mailed. That it was asked for still counts for the address, and for the mailbox if
+    /// the mail may arrive all the same; the mailbox need not wait.
     ///
     /// # Errors
     /// When the database does not answer; the code stays then, and nobody has it.
-    pub async fn withdraw_code(&self, request: CodeRequestId) -> Result<(), StoreError> {
+    pub async fn withdraw_code(&self, request: CodeRequestId, may_arrive: bool) -> Result<(), StoreError> {
         let id = request.to_string();
         transaction!(self, |open| {
             take_mail_turn(open).await?;
             open.execute(FORGET_CODE, values![&id]).await?;
-            open.execute(FORGET_REQUEST, values![&id]).await.map(drop)?
+            let release = if may_arrive { END_WAIT } else { RELEASE_MAILBOX };
+            open.execute(release, values![&id]).await.map(drop)?
         })
     }
 }
@@ -314,5 +316,6 @@ statements! {
             AND expires_at > $2 AND id <> $3 ORDER BY created_at, id";
     REPLACE = "UPDATE mail_codes SET state = 'replaced', hash = NULL WHERE id = $1 AND state = 'open'";
     FORGET_CODE = "DELETE FROM mail_codes WHERE id = $1";
-    FORGET_REQUEST = "DELETE FROM mail_requests WHERE id = $1";
+    END_WAIT = "UPDATE mail_requests SET cool_until = at WHERE id = $1";
+    RELEASE_MAILBOX = "UPDATE mail_requests SET mailbox = NULL, cool_until = NULL WHERE id = $1";
 }

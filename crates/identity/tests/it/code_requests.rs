@@ -280,24 +280,48 @@ async fn what_is_no_mailbox_is_refused_in_silence() {
 }
 
 #[tokio::test]
-async fn a_mail_that_is_not_taken_leaves_everything_as_it_was() {
+async fn a_mail_that_is_refused_counts_for_the_address_and_not_for_the_mailbox() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
         let (first, old) = bench.code(Signup, ANN).await;
         bench.clock.forward_seconds(30);
-        let before = (bench.scene.counts().await, bench.scene.mail_codes().await);
-        for delivery in [Delivery::Refused, Delivery::Silent] {
-            bench.post.set(delivery);
-            // It was to take the place of the first.
-            let request = RequestCode { request_id: Some(first.to_string()), ..asked(ANN) };
-            let asking = bench.identity.request_code(Signup, HOME, request, None);
-            let answer = tokio::time::timeout(Duration::from_secs(5), asking).await.expect("in time");
-            assert_eq!(code(answer), ErrorCode::MailUnavailable, "{delivery:?}");
-            assert_eq!((bench.scene.counts().await, bench.scene.mail_codes().await), before);
+        let before = bench.scene.mail_codes().await;
+        bench.post.set(Delivery::Refused);
+        // It was to take the place of the first.
+        let again = || RequestCode { request_id: Some(first.to_string()), ..asked(ANN) };
+        for _ in 0..59 {
+            let answer = bench.identity.request_code(Signup, HOME, again(), None).await;
+            assert_eq!(code(answer), ErrorCode::MailUnavailable);
         }
+        let answer = bench.identity.request_code(Signup, HOME, again(), None).await;
+        assert_eq!(code(answer), ErrorCode::IpRateLimited);
+        assert_eq!(bench.scene.mail_codes().await, before);
         bench.post.set(Delivery::Taken);
-        ask(&bench.identity, Signup, "bob@example.com").await.expect("a code");
-        sign_up(&bench.identity, signup(ANN, &old)).await.expect("the code from before");
+        ask_from(&bench.identity, Signup, ANN, address(1)).await.expect("a code for the mailbox, at once");
+        let asked = CompleteSignup { request_id: Some(first.to_string()), ..signup(ANN, &old) };
+        sign_up(&bench.identity, asked).await.expect("the code from before");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mail_that_may_have_been_taken_counts_for_the_mailbox_too_but_nobody_waits() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        for _ in 0..18 {
+            bench.code(Signup, ANN).await;
+            bench.clock.forward_seconds(30);
+        }
+        let before = bench.scene.mail_codes().await;
+        bench.post.set(Delivery::Silent);
+        let asking = ask(&bench.identity, Signup, ANN);
+        let answer = tokio::time::timeout(Duration::from_secs(5), asking).await.expect("in time");
+        assert_eq!(code(answer), ErrorCode::MailUnavailable);
+        assert_eq!(bench.scene.mail_codes().await, before, "the code is void");
+        bench.post.set(Delivery::Taken);
+        ask(&bench.identity, Signup, ANN).await.expect("another at once");
+        bench.clock.forward_seconds(30);
+        assert_eq!(code(ask(&bench.identity, Signup, ANN).await), ErrorCode::EmailRateLimited);
     })
     .await;
 }
