@@ -119,7 +119,7 @@ impl Identity {
             Ok(completion)
         });
         let made = match completion.await? {
-            // Used codes tell of an account. Who names the request has seen the answer to it, as its owner has.
+            // A used code tells of an account; only who asked for it knows the request to name.
             Ok(Completion::BadCode(CodeRefusal::Used)) if hides_used => Err(ErrorCode::OtpNotFound.into()),
             Ok(completion) => done(completion, at.wall),
             Err(failed) => Err(failure(&failed, purpose)),
