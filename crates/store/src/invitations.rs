@@ -147,16 +147,18 @@ impl Store {
         })
     }
 
-    /// Takes back an invitation that could not be mailed, as if it had never been made: the one whose place it
-    /// took is back.
+    /// Takes back an invitation that could not be mailed: the one whose place it took is back. It still counts for
+    /// the organization and the inviter, and for the mailbox if the mail may arrive all the same.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn uninvite(&self, invited: &Invited) -> Result<(), StoreError> {
+    pub async fn uninvite(&self, invited: &Invited, may_arrive: bool) -> Result<(), StoreError> {
         let id = invited.invitation.invitation_id.to_string();
         transaction!(self, |open| {
             take_turn(open, invited.invitation.organization_id).await?;
-            open.execute(FORGET_MAIL, values![&id]).await?;
+            if !may_arrive {
+                open.execute(RELEASE_MAILBOX, values![&id]).await?;
+            }
             if let Some(former) = &invited.replaced {
                 let (former_id, inviter) = (former.invitation_id.to_string(), former.invited_by.to_string());
                 let (role, since, until) = (former.role.as_str(), former.created_at, former.expires_at);
@@ -409,14 +411,15 @@ statements! {
     INVITED = "SELECT id FROM invitations WHERE organization_id = $1 AND mailbox = $2 AND expires_at > $3";
     NOTE_MAIL = "INSERT INTO invitation_mails (id, organization_id, invited_by, mailbox, at) \
                  VALUES ($1, $2, $3, $4, $5)";
-    FORGET_MAIL = "DELETE FROM invitation_mails WHERE id = $1";
+    RELEASE_MAILBOX = "UPDATE invitation_mails SET mailbox = NULL WHERE id = $1";
     LAST_MAIL = "SELECT at FROM invitation_mails WHERE organization_id = $1 AND mailbox = $2 AND at > $3 \
                  ORDER BY at DESC LIMIT 1";
     NTH_BY_ORGANIZATION = "SELECT at FROM invitation_mails WHERE organization_id = $1 AND at > $2 \
                            ORDER BY at DESC LIMIT 1 OFFSET $3";
     NTH_BY_INVITER = "SELECT at FROM invitation_mails WHERE invited_by = $1 AND at > $2 \
                       ORDER BY at DESC LIMIT 1 OFFSET $3";
-    NTH_OVERALL = "SELECT at FROM invitation_mails WHERE at > $1 ORDER BY at DESC LIMIT 1 OFFSET $2";
+    NTH_OVERALL = "SELECT at FROM invitation_mails WHERE mailbox IS NOT NULL AND at > $1 \
+                   ORDER BY at DESC LIMIT 1 OFFSET $2";
     NTH_BY_MAILBOX = "SELECT at FROM invitation_mails WHERE mailbox = $1 AND at > $2 \
                       ORDER BY at DESC LIMIT 1 OFFSET $3";
 }

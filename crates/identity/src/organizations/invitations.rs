@@ -89,7 +89,11 @@ impl Identity {
         let sending = self.inner.mailroom.hand_over(mail_of(new.mailbox, &invited)).await;
         if let Err(failed) = sending {
             tracing::error!(org.id = %organization, "the invitation {id} of {organization} is taken back: {failed}");
-            self.inner.store.uninvite(&invited).await.map_err(|error| store_failed(&error))?;
+            self.inner
+                .store
+                .uninvite(&invited, failed.may_arrive)
+                .await
+                .map_err(|error| store_failed(&error))?;
             return Err(ErrorCode::MailUnavailable.into());
         }
         tracing::info!(org.id = %organization, "the invitation {id} into {organization} was mailed");

@@ -222,7 +222,7 @@ async fn inviting_again_replaces_the_invitation_and_mails_once_in_thirty_seconds
 }
 
 #[tokio::test]
-async fn a_mail_that_is_not_taken_leaves_everything_as_it_was() {
+async fn a_mail_that_is_not_taken_leaves_the_invitations_as_they_were() {
     on_both(|scene| async move {
         let town = Town::new(Bench::new(scene)).await;
         let (ada, _) = town.bench.person("ada@example.com").await;
@@ -244,6 +244,28 @@ async fn a_mail_that_is_not_taken_leaves_everything_as_it_was() {
             );
         }
         assert_eq!(town.come(&ada, &first).await.principal.role, Role::Admin);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_invitation_that_was_not_taken_counts_all_the_same_for_whoever_invites() {
+    on_both(|scene| async move {
+        let town = Town::new(Bench::new(scene)).await;
+        let (identity, owner, id) = (town.identity(), &town.owner.principal, town.organization);
+        let invite = || identity.invite(owner, id, invitation("ada@example.com", Role::Member));
+        town.bench.post.set(Delivery::Silent);
+        assert_eq!(code(invite().await), ErrorCode::MailUnavailable);
+        // It may have arrived.
+        let refusal = invite().await.expect_err("a wait");
+        assert_eq!((refusal.code, refusal.retry_after()), (ErrorCode::EmailRateLimited, Some(30)));
+        town.bench.clock.forward_seconds(30);
+        town.bench.post.set(Delivery::Refused);
+        for _ in 1..20 {
+            assert_eq!(code(invite().await), ErrorCode::MailUnavailable);
+        }
+        let refusal = invite().await.expect_err("a wait");
+        assert_eq!((refusal.code, refusal.retry_after()), (ErrorCode::EmailRateLimited, Some(3_570)));
     })
     .await;
 }

@@ -292,7 +292,7 @@ async fn at_the_limit_of_keys_a_login_makes_room() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mail_that_nobody_takes_is_told_in_time_and_counts_for_nothing() {
+async fn a_mail_that_nobody_takes_is_told_in_time_and_another_may_be_asked_for_at_once() {
     let server = TestServer::start().await;
     for delivery in [Delivery::Refused, Delivery::Silent] {
         server.post.set(delivery);
