@@ -71,7 +71,7 @@ impl Output {
             return;
         }
         // By its code the failure is found in the reference.
-        let code = error.code().map(|code| format!(" ({code})")).unwrap_or_default();
+        let code = error.code().map(|code| format!(" ({})", lines(code))).unwrap_or_default();
         tell(&format!("{RED}error:{RED:#} {}{code}", lines(error.message())));
         for cause in error.causes() {
             tell(&format!("  because: {}", lines(cause)));

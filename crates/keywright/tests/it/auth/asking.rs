@@ -110,11 +110,11 @@ fn a_refusal_is_the_servers_own_and_exits_by_its_code() {
 #[test]
 fn what_a_server_says_steers_no_terminal() {
     let scene = Scene { home: Home::new(), server: Scripted::start(), key: String::new() };
-    let error = json!({"code": "OTP_INVALID", "message": "No\u{1b}[2J.", "nextAction": "Do\u{202e}.",
+    let error = json!({"code": "OTP\u{1b}[8m", "message": "No\u{1b}[2J.", "nextAction": "Do\u{202e}.",
         "details": {"a\u{7}": "b\u{8}"}});
     scene.server.answers(SIGNUP_REQUEST, (400, json!({"success": false, "status": 400, "error": error})));
     let said = scene.auth(&["signup-request"]).with_code(1).stderr;
-    assert_eq!(said, "error: No?[2J.\n  a?: b?\nnext: Do?.\n");
+    assert_eq!(said, "error: No?[2J. (OTP?[8m)\n  a?: b?\nnext: Do?.\n");
     let json = scene.auth(&["signup-request", "--json"]).with_code(1).json();
     assert_eq!(json["error"], error, "for programs nothing is changed");
 }
@@ -143,7 +143,7 @@ fn people_read_how_long_to_wait_and_programs_the_name_of_the_field() {
     let scene =
         Scene::refusing(SIGNUP_REQUEST, ErrorCode::OtpResendCooldown, [("retryInSeconds", json!(23))]);
     let text = scene.auth(&["signup-request"]).with_code(5).stderr;
-    assert!(text.contains("next: Wait for 23 seconds, or use the code"), "{text}");
+    assert!(text.contains("next: Wait for 23 seconds; a code from before"), "{text}");
     assert!(text.contains("(OTP_RESEND_COOLDOWN)\n") && !text.contains("retryInSeconds"), "{text}");
     let json = scene.auth(&["signup-request", "--json"]).with_code(5).json();
     assert_eq!(json["error"]["nextAction"], ErrorCode::OtpResendCooldown.next_action());
