@@ -281,7 +281,10 @@ async fn at_the_limit_of_keys_a_login_makes_room() {
     let keys = error["details"]["keys"].as_array().expect("keys");
     assert_eq!((keys.len(), &error["details"]["limit"]), (20, &json!(20)));
     for key in keys {
-        assert!(["keyId", "name", "keyPrefix", "createdAt"].iter().all(|field| key[field].is_string()), "{key}");
+        assert!(
+            ["keyId", "name", "keyPrefix", "createdAt"].iter().all(|field| key[field].is_string()),
+            "{key}"
+        );
     }
     body["revokeKeys"] = json!([KeyId::new()]);
     refuse(&server, routes::LOGIN_COMPLETE, body.clone(), ErrorCode::NotFound).await;
