@@ -25,7 +25,12 @@ impl ServerUrl {
     /// # Errors
     /// [`BadServer`] when it is no http or https origin, or would send credentials in the clear.
     pub fn parse(text: &str, plain_text: PlainText) -> Result<Self, BadServer> {
-        let url = Url::parse(text).map_err(|source| BadServer::NotAUrl { source })?;
+        let parsed = Url::parse(text);
+        let is_http = parsed.as_ref().is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        if let Some(meant) = without_scheme(text).filter(|_| !is_http) {
+            return Err(BadServer::NoScheme { meant: meant.to_string() });
+        }
+        let url = parsed.map_err(|source| BadServer::NotAUrl { source })?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(BadServer::Scheme);
         }
@@ -68,6 +73,22 @@ impl ServerUrl {
     }
 }
 
+/// The server that is meant by an address without a scheme. Only what looks like a host, and not like a
+/// credential, may be repeated.
+fn without_scheme(text: &str) -> Option<ServerUrl> {
+    if text.len() > LONGEST_GUESS || text.contains("://") {
+        return None;
+    }
+    let (plain, tls) = (format!("http://{text}"), format!("https://{text}"));
+    let plain = ServerUrl::parse(&plain, PlainText::LoopbackOnly);
+    let server = plain.or_else(|_| ServerUrl::parse(&tls, PlainText::LoopbackOnly)).ok()?;
+    let is_name = matches!(server.0.host(), Some(Host::Domain(name)) if !name.contains('.'));
+    (!is_name || server.is_loopback()).then_some(server)
+}
+
+/// Shorter than a token of any kind that has dots in it.
+const LONGEST_GUESS: usize = 64;
+
 impl fmt::Display for ServerUrl {
     /// The origin, without a slash at its end.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,6 +110,12 @@ pub enum BadServer {
     NotAUrl {
         /// What the parser says.
         source: url::ParseError,
+    },
+    /// The scheme is missing.
+    #[error("the server address has no scheme; did you mean {meant}?")]
+    NoScheme {
+        /// The address with one.
+        meant: String,
     },
     /// Another scheme than http or https.
     #[error("the server address must begin with https:// or http://")]
@@ -139,6 +166,23 @@ mod tests {
         for text in ["http://10.0.0.1", "http://keywright.example", "http://localhost.evil.example"] {
             assert!(matches!(parse(text), Err(BadServer::PlainText { .. })), "{text}");
             assert!(ServerUrl::parse(text, PlainText::Anywhere).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_missing_scheme_is_guessed_unless_the_text_may_be_a_secret() {
+        for (text, meant) in [
+            ("127.0.0.1:6100", "http://127.0.0.1:6100"),
+            ("localhost:6100", "http://localhost:6100"),
+            ("keywright.example", "https://keywright.example"),
+            ("10.0.0.1:80", "https://10.0.0.1:80"),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert_eq!(error, format!("the server address has no scheme; did you mean {meant}?"));
+        }
+        for text in ["canary", "ann:1234", "ann:canary@keywright.example", "sk_kw_canary", "k.example/canary"]
+        {
+            assert!(matches!(parse(text), Err(BadServer::NotAUrl { .. } | BadServer::Scheme)), "{text}");
         }
     }
 

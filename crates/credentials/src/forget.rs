@@ -3,9 +3,7 @@
 use keywright_client::ServerUrl;
 use keywright_protocol::{Clock, OrganizationId};
 
-use crate::{
-    CredentialFile, Credentials, ProfileName, RemoveProfileError, ServerEntry, Settings, SettingsFile,
-};
+use crate::{CredentialFile, Credentials, ProfileName, RemoveProfileError, Settings, SettingsFile};
 
 /// Forgets the keys in the organization `id` of `server`, and the profiles that are for it; their names. What
 /// a profile holds for other servers or of other organizations stays.
@@ -21,12 +19,15 @@ pub fn forget_organization(
 ) -> Result<Vec<ProfileName>, RemoveProfileError> {
     let mut settings = settings_file.hold()?;
     let mut held = credential_file.hold(clock)?;
+    let active = settings.settings().active_profile.clone();
     let set = profiles_for(settings.settings(), server, id);
     let mut forgotten = clear(&mut held.credentials, server, id);
     for profile in set {
         // Nothing else may be lost with it: another server's key, for instance.
-        if held.credentials.entries(&profile).all(|(_, entry)| is_empty(entry)) {
-            held.credentials.remove(&profile);
+        if held.credentials.entries(&profile).all(|(_, entry)| entry.is_empty()) {
+            // So that it is remembered which server no temporary account is to be made at.
+            held.credentials.entry_mut(&profile, server);
+            held.credentials.remove(&profile, active.as_deref() == Some(profile.as_str()));
         }
         settings.remove_profile(&profile);
         if !forgotten.contains(&profile) {
@@ -53,25 +54,25 @@ fn clear(credentials: &mut Credentials, server: &ServerUrl, id: OrganizationId) 
         let Some(entry) = credentials.entry(&profile, server) else { continue };
         let key = entry.api_key.as_ref().is_some_and(|key| key.metadata.organization_id == Some(id));
         let temporary = entry.temporary.as_ref().is_some_and(|held| held.account.organization_id == id);
-        if !key && !temporary {
+        let session = entry.session.as_ref().is_some_and(|session| session.acts_in(id));
+        if !key && !session && !temporary {
             continue;
         }
         let entry = credentials.entry_mut(&profile, server);
         if key {
             entry.api_key = None;
         }
+        if session {
+            entry.session = None;
+        }
         if temporary {
             entry.temporary = None;
             entry.minted_keys.clear();
         }
-        entry.signed_out = is_empty(entry);
+        entry.signed_out = entry.is_empty();
         cleared.push(profile);
     }
     cleared
-}
-
-fn is_empty(entry: &ServerEntry) -> bool {
-    entry.api_key.is_none() && entry.session.is_none() && entry.temporary.is_none()
 }
 
 #[cfg(test)]
@@ -80,7 +81,7 @@ mod tests {
     use keywright_protocol::SystemClock;
     use keywright_secret::{PlatformToken, Secret, TokenKind};
 
-    use crate::{ChosenServer, KeyMetadata, NewStoredKey, ServerSource, save_key};
+    use crate::{ChosenServer, KeyMetadata, NewStoredKey, ServerSource, StoredSession, save_key};
 
     use super::*;
 
@@ -104,17 +105,32 @@ mod tests {
         let other = store(&here, kept, "Other", None);
         let first = store(&here, gone, "Gone", None);
         let second = store(&here, gone, "Gone", Some("second"));
+        let session = |id: OrganizationId| -> StoredSession {
+            let organization = serde_json::json!({ "id": id, "name": "x" });
+            serde_json::from_value(serde_json::json!({ "accessToken": "at", "organization": organization }))
+                .unwrap()
+        };
+        let sign_in = |profile: &ProfileName, id| {
+            let change =
+                |stored: &mut Credentials| stored.entry_mut(profile, &here).session = Some(session(id));
+            credentials.change(&SystemClock, change).unwrap();
+        };
+        let signed_in: ProfileName = "signed-in".parse().unwrap();
+        sign_in(&signed_in, gone);
+        sign_in(&other, kept);
 
         let mut forgotten = forget_organization(&settings, &credentials, &SystemClock, &here, gone).unwrap();
         forgotten.sort();
-        assert_eq!(forgotten, [first.clone(), second.clone()]);
+        assert_eq!(forgotten, [first.clone(), second.clone(), signed_in.clone()]);
         let read = settings.read().unwrap();
         assert_eq!(read.active_profile, None, "the active one is gone");
         let stored = credentials.read(&SystemClock).unwrap().credentials;
+        assert!(stored.entry(&other, &here).unwrap().session.is_some());
         for (profile, is_known) in [(elsewhere, true), (other, true), (first, false), (second, false)] {
             assert_eq!(read.profiles.contains_key(profile.as_str()), is_known, "{profile}");
             assert_eq!(stored.knows(&profile), is_known, "{profile}");
         }
+        assert!(!stored.knows(&signed_in));
         assert!(forget_organization(&settings, &credentials, &SystemClock, &here, gone).unwrap().is_empty());
     }
 }

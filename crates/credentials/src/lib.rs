@@ -31,12 +31,14 @@ pub use forget::forget_organization;
 pub use instance::{NotProven, prove, prove_by};
 pub use paths::{NoHome, Paths};
 pub use pending::{AskedCode, CodePurpose, PendingCodes};
-pub use profile::{BadProfileName, ChosenProfile, NoProfile, ProfileName, ProfileSource, choose_profile};
+pub use profile::{
+    BadProfileName, ChosenProfile, NoProfile, ProfileName, ProfileSource, Standing, choose_profile,
+};
 pub use profiles::{RemoveProfileError, profile_names, remove_profile};
 pub use providers::{ProviderFile, ProviderFileError, StoredCredential, StoredProvider, Unused};
 pub use provision::{Outcome, ProvisionError, Provisioned, note_account_end, provision};
 pub use resolve::{Candidates, Resolved, Shadowed, Source, UnusableCredential, resolve};
-pub use save::{SaveKeyError, SavedProfile, save_key};
+pub use save::{SaveKeyError, SavedProfile, check_savable, save_key};
 pub use server::{ChosenServer, DEFAULT_SERVER, NoServer, ServerSource, choose_server};
 pub use session::{
     RefreshError, SavedSession, SessionOrganization, SessionTokens, SignedOut, StoredSession, client_id,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use keywright_client::ServerUrl;
+
 use crate::{Credentials, Environment, Settings};
 
 /// The name of a profile: 1 to 64 letters, digits, dots, dashes and underscores.
@@ -37,6 +39,21 @@ impl ProfileName {
     pub fn is_known(&self, settings: &Settings, credentials: &Credentials) -> bool {
         *self == Self::default() || settings.profiles.contains_key(self.as_str()) || credentials.knows(self)
     }
+
+    /// Whether the profile may be used for `server`.
+    pub fn standing(&self, settings: &Settings, credentials: &Credentials, server: &ServerUrl) -> Standing {
+        if *self == Self::default() {
+            return Standing::Usable;
+        }
+        if !self.is_known(settings, credentials) {
+            return Standing::Unknown;
+        }
+        let own = match settings.profiles.get(self.as_str()) {
+            Some(set) => set.is_for(server) || (set.server.is_none() && set.organization_id.is_none()),
+            None => false,
+        };
+        if own || credentials.entry(self, server).is_some() { Standing::Usable } else { Standing::Elsewhere }
+    }
 }
 
 impl Default for ProfileName {
@@ -63,6 +80,17 @@ impl fmt::Display for ProfileName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
+}
+
+/// How a profile stands to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is for that server, or for none in particular.
+    Usable,
+    /// It is for another server and holds nothing for this one, so that nothing may be put into it.
+    Elsewhere,
+    /// There is no such profile.
+    Unknown,
 }
 
 /// The text is no name of a profile.

@@ -28,7 +28,8 @@ pub fn remove_profile(
     profile: &ProfileName,
 ) -> Result<Option<PathBuf>, RemoveProfileError> {
     let mut settings = settings_file.hold()?;
-    let changed = credential_file.change(clock, |credentials| credentials.remove(profile))?;
+    let active = settings.settings().active_profile.as_deref() == Some(profile.as_str());
+    let changed = credential_file.change(clock, |credentials| credentials.remove(profile, active))?;
     settings.remove_profile(profile);
     settings.save()?;
     Ok(changed.set_aside)

@@ -17,8 +17,6 @@ pub struct Provisioned {
     pub outcome: Outcome,
     /// When the account ends; `None` if a better credential than a temporary account was found.
     pub expires_at: Option<Timestamp>,
-    /// Where a damaged file was moved. Tell the user.
-    pub set_aside: Option<PathBuf>,
 }
 
 /// How the account came about.
@@ -47,10 +45,12 @@ pub async fn provision(
     refused: Option<&Secret>,
 ) -> Result<Provisioned, ProvisionError> {
     let mut held = hold(file.clone(), Arc::clone(&clock)).await?;
-    let set_aside = held.set_aside.take();
+    if let Some(path) = held.set_aside.take() {
+        return Err(ProvisionError::SetAside { path });
+    }
     let entry = held.credentials.entry_mut(profile, client.server());
     if let Some(expires_at) = usable(entry, clock.now(), refused) {
-        return Ok(Provisioned { outcome: Outcome::Found, expires_at, set_aside });
+        return Ok(Provisioned { outcome: Outcome::Found, expires_at });
     }
     let outcome = if entry.temporary.is_some() { Outcome::Replaced } else { Outcome::New };
     let account = StoredTemporary::new(client.temporary().await?);
@@ -60,7 +60,7 @@ pub async fn provision(
     entry.minted_keys.clear();
     entry.signed_out = false;
     held.save()?;
-    Ok(Provisioned { outcome, expires_at, set_aside })
+    Ok(Provisioned { outcome, expires_at })
 }
 
 /// Notes when the account behind `token` ends, if it is the stored temporary one: an account that was
@@ -114,6 +114,13 @@ pub enum ProvisionError {
     /// It could not be stored.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The file was damaged and was moved out of the way. It may have held a credential of another account,
+    /// which a temporary one must not silently replace.
+    #[error("the file of credentials was damaged and was moved to {}", path.display())]
+    SetAside {
+        /// Where it is.
+        path: PathBuf,
+    },
     /// The program is ending.
     #[error("interrupted while waiting for the lock")]
     Interrupted,

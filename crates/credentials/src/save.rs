@@ -9,7 +9,7 @@ use keywright_secret::Secret;
 use crate::store::FileError;
 use crate::{
     ChosenServer, CredentialFile, Credentials, DEFAULT_SERVER, NewStoredKey, ProfileName, ProfileSettings,
-    ServerSource, Settings, SettingsError, SettingsFile,
+    ServerEntry, ServerSource, Settings, SettingsError, SettingsFile,
 };
 
 /// Where a key was stored.
@@ -64,6 +64,22 @@ pub fn save_key(
     }
     let replaced_hint = replaced.map(|old| old.hint());
     Ok(SavedProfile { name, is_new, replaced_hint, set_aside: held.set_aside.take() })
+}
+
+/// Whether [`save_key`] could write both files: to be asked before a key is made that would be lost.
+///
+/// # Errors
+/// [`SaveKeyError`], as it would be.
+pub fn check_savable(
+    settings_file: &SettingsFile,
+    credential_file: &CredentialFile,
+    clock: &dyn Clock,
+) -> Result<Option<PathBuf>, SaveKeyError> {
+    let settings = settings_file.hold()?;
+    let mut held = credential_file.hold(clock)?;
+    settings.check_writable()?;
+    held.check_writable()?;
+    Ok(held.set_aside.take())
 }
 
 /// What the settings say of the server. One that nobody named must prove itself each time, so it is not
@@ -132,7 +148,8 @@ impl Known<'_> {
         }
         let here = self.credentials.entry(name, self.server);
         if set.is_none() && here.is_none() {
-            let mut stored = self.credentials.entries(name).filter(|(_, entry)| entry.api_key.is_some());
+            let lasts = |entry: &ServerEntry| entry.api_key.is_some() || entry.session.is_some();
+            let mut stored = self.credentials.entries(name).filter(|(_, entry)| lasts(entry));
             if let Some((origin, _)) = stored.next() {
                 return Some(origin.to_owned());
             }

@@ -99,6 +99,11 @@ impl StoredTemporary {
 }
 
 impl ServerEntry {
+    /// Whether nothing is held that could be used.
+    pub fn is_empty(&self) -> bool {
+        self.api_key.is_none() && self.session.is_none() && self.temporary.is_none()
+    }
+
     fn holds(&self, id: KeyId) -> bool {
         self.api_key.as_ref().is_some_and(|key| key.metadata.key_id == Some(id))
     }
@@ -116,14 +121,15 @@ impl Credentials {
         profile.servers.entry(server.to_string()).or_default()
     }
 
-    /// Whether anything is stored under `profile`.
+    /// Whether a credential is stored under `profile`. That somebody signed out of it is none.
     pub fn knows(&self, profile: &ProfileName) -> bool {
-        self.profiles.contains_key(profile.as_str())
+        self.entries(profile).any(|(_, entry)| !entry.is_empty())
     }
 
-    /// The profiles under which something is stored.
+    /// The profiles under which a credential is stored.
     pub fn profiles(&self) -> impl Iterator<Item = ProfileName> {
-        self.profiles.keys().filter_map(|name| name.parse().ok())
+        let names = self.profiles.keys().filter_map(|name| name.parse().ok());
+        names.filter(|name| self.knows(name))
     }
 
     /// What is held under `profile`, with the origin of the server that each entry is for.
@@ -145,8 +151,20 @@ impl Credentials {
     }
 
     /// Forgets all that is stored under `profile`; whether there was anything.
-    pub fn remove(&mut self, profile: &ProfileName) -> bool {
-        self.profiles.remove(profile.as_str()).is_some()
+    ///
+    /// If it `counts` where none is named, `default` counts from now on: at the servers of this profile it is
+    /// as after signing out, so that no temporary account takes the place of what was forgotten.
+    pub fn remove(&mut self, profile: &ProfileName, counts: bool) -> bool {
+        let Some(removed) = self.profiles.remove(profile.as_str()) else { return false };
+        let default = ProfileName::default();
+        if counts || *profile == default {
+            let left = self.profiles.entry(default.to_string()).or_default();
+            for origin in removed.servers.into_keys() {
+                let entry = left.servers.entry(origin).or_default();
+                entry.signed_out = entry.is_empty();
+            }
+        }
+        true
     }
 
     /// Whether the key `id` of `server` is stored or was minted.
@@ -303,6 +321,12 @@ impl CredentialFile {
         Ok(Changed { outcome, set_aside: held.set_aside.take() })
     }
 
+    /// A damaged file that was moved out of the way and is still beside this one, the latest if there are
+    /// several: what it held may be missed.
+    pub fn set_aside_before(&self) -> Option<PathBuf> {
+        self.0.set_aside_before()
+    }
+
     /// Waits for the lock and reads. Whoever holds the settings as well takes their lock first.
     ///
     /// # Errors
@@ -332,6 +356,14 @@ impl Held {
             self.credentials = credentials;
         }
         Ok(())
+    }
+
+    /// Whether [`save`](Self::save) could write.
+    ///
+    /// # Errors
+    /// [`FileError`]
+    pub fn check_writable(&self) -> Result<(), FileError> {
+        self.file.check_writable()
     }
 
     /// Writes the credentials as they are now.

@@ -88,6 +88,11 @@ impl KeyMetadata {
         }
     }
 
+    /// Since when it is there, as far as is known: ids tell when they were made.
+    pub fn made_at(&self) -> Option<Timestamp> {
+        self.created_at.or_else(|| self.key_id?.made_at())
+    }
+
     /// Whether the key may manage keys, and so put another in its own place, as far as is known.
     pub fn manages_keys(&self) -> bool {
         let manages = |scope: &String| scope == Scope::ApiKeysManage.as_str();

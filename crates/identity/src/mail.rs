@@ -18,10 +18,27 @@ pub trait Mailer: Send + Sync {
 /// A mail on its way.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<(), MailFailed>> + Send + 'a>>;
 
-/// The mail was not taken. The reason is for the log; it holds no code.
+/// The mail was not taken, as far as is known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the mail was not taken: {0}")]
-pub struct MailFailed(pub String);
+#[error("the mail was not taken: {reason}")]
+pub struct MailFailed {
+    /// Why: for the log; it holds no code.
+    pub reason: String,
+    /// Whether it may arrive all the same: nobody said no.
+    pub may_arrive: bool,
+}
+
+impl MailFailed {
+    /// It was refused, or never sent.
+    pub fn refused(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), may_arrive: false }
+    }
+
+    /// Nobody answered, or not to the end.
+    pub fn unanswered(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), may_arrive: true }
+    }
+}
 
 /// A mail to one mailbox.
 #[derive(Clone, Debug)]
@@ -112,7 +129,7 @@ impl Mailroom {
     /// Hands a mail over, or gives up in time for whoever waits to hear of it within five seconds.
     pub(crate) async fn hand_over(&self, mail: Mail) -> Result<(), MailFailed> {
         let handed = timeout(PATIENCE, self.mailer.send(mail)).await;
-        handed.unwrap_or_else(|_too_long| Err(MailFailed("nobody took it in time".to_owned())))
+        handed.unwrap_or_else(|_too_long| Err(MailFailed::unanswered("nobody took it in time")))
     }
 
     /// One that takes no mail: for programs that send none.
@@ -127,6 +144,6 @@ struct Closed;
 
 impl Mailer for Closed {
     fn send(&self, _: Mail) -> Sending<'_> {
-        Box::pin(std::future::ready(Err(MailFailed("this program sends no mail".to_owned()))))
+        Box::pin(std::future::ready(Err(MailFailed::refused("this program sends no mail"))))
     }
 }

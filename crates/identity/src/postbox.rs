@@ -75,7 +75,7 @@ impl Mailer for Postbox {
                 state.mails.push(mail);
                 Box::pin(std::future::ready(Ok(())))
             }
-            Delivery::Refused => Box::pin(std::future::ready(Err(MailFailed("the test says no".to_owned())))),
+            Delivery::Refused => Box::pin(std::future::ready(Err(MailFailed::refused("the test says no")))),
             Delivery::Silent => Box::pin(std::future::pending()),
         }
     }

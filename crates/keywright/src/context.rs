@@ -8,11 +8,12 @@ use keywright_client::{Client, ClientError, PlainText};
 use keywright_credentials::{
     Candidates, ChosenProfile, ChosenServer, CredentialFile, Credentials, Environment, Outcome, Paths,
     ProfileName, ProfileSource, Resolved, ServerSource, SessionTokens, Settings, SettingsFile, Source,
-    choose_profile, choose_server, note_account_end, prove, provision, resolve,
+    Standing, choose_profile, choose_server, note_account_end, prove, provision, resolve,
 };
 use keywright_protocol::{Clock, ErrorCode, Exit, SystemClock, Timestamp};
 use keywright_secret::Secret;
 
+use crate::absent::{self, SIGN_IN, dead};
 use crate::arguments::Global;
 use crate::caution;
 use crate::error::CommandError;
@@ -49,6 +50,16 @@ pub(crate) struct Context {
 impl Context {
     /// Reads environment and settings, and chooses profile and server.
     pub(crate) fn new(global: Global, output: Output) -> Result<Self, CommandError> {
+        Self::choose(global, output, false)
+    }
+
+    /// The same for what stores a credential under a profile that it chooses itself: it mends an active one
+    /// that is not there.
+    pub(crate) fn signing_in(global: Global, output: Output) -> Result<Self, CommandError> {
+        Self::choose(global, output, true)
+    }
+
+    fn choose(global: Global, output: Output, signing_in: bool) -> Result<Self, CommandError> {
         let environment = Environment::of_process();
         let paths = Paths::of(&environment)?;
         let settings = Settings::read(&paths.settings)?;
@@ -63,7 +74,7 @@ impl Context {
                  KEYWRIGHT_API_KEY cannot.",
             );
         }
-        let context = Self {
+        let mut context = Self {
             output,
             settings_file: SettingsFile::new(&paths.settings),
             credential_file: CredentialFile::new(&paths.credentials),
@@ -78,12 +89,7 @@ impl Context {
             cautioned: AtomicBool::new(false),
             clock: Arc::new(SystemClock),
         };
-        // A name that was mistyped must not quietly become a new profile.
-        if context.server.source == ServerSource::Default
-            && !context.profile.is_known(&context.settings, &context.stored()?)
-        {
-            return Err(unknown_profile(&context.profile));
-        }
+        context.settle_profile(signing_in)?;
         context.output.say_more(&format!(
             "Using the profile {} (from {}) and the server {} (from {}).",
             context.profile,
@@ -92,6 +98,31 @@ impl Context {
             context.server.source.describe()
         ));
         Ok(context)
+    }
+
+    /// A name that was mistyped must not quietly become a new profile, nor one for another server get an
+    /// account of this one.
+    fn settle_profile(&mut self, signing_in: bool) -> Result<(), CommandError> {
+        if self.profile == ProfileName::default() {
+            return Ok(());
+        }
+        let (profile, url) = (&self.profile, &self.server.url);
+        match profile.standing(&self.settings, &self.stored()?, url) {
+            Standing::Usable => return Ok(()),
+            Standing::Unknown if !signing_in || self.profile_source == ProfileSource::Flag => {
+                return Err(match self.profile_source {
+                    ProfileSource::Flag => unknown_profile(profile),
+                    place => unknown_profile_of(profile, place),
+                });
+            }
+            Standing::Unknown => {}
+            Standing::Elsewhere => self.output.say_more(&format!(
+                "The profile {profile} is for another server than {url}, so it is not used."
+            )),
+        }
+        self.profile = ProfileName::default();
+        self.profile_source = ProfileSource::Default;
+        Ok(())
     }
 
     /// Now.
@@ -212,7 +243,7 @@ impl Context {
                 let renewed = self.provision(&client, Some(&resolved.token)).await?;
                 Ok(request(&client.with_token(renewed.token)).await?)
             }
-            other => Ok(other?),
+            other => other.map_err(|error| dead(error.into(), resolved.source)),
         }
     }
 
@@ -256,7 +287,6 @@ impl Context {
             provision(&self.credential_file, &self.profile, client, Arc::clone(&self.clock), refused).await;
         drop(spinner);
         let made = made?;
-        self.report_set_aside(made.set_aside.as_deref());
         let until = made.expires_at.map(|end| format!(", which ends {end}")).unwrap_or_default();
         let server = &self.server.url;
         match made.outcome {
@@ -277,23 +307,31 @@ impl Context {
     }
 
     fn may_provision(&self) -> Result<(), CommandError> {
-        let signed_out =
-            self.stored()?.entry(&self.profile, &self.server.url).is_some_and(|entry| entry.signed_out);
+        let stored = self.stored()?;
+        let url = &self.server.url;
+        let signed_out = stored.entry(&self.profile, url).is_some_and(|entry| entry.signed_out);
         let missing = |why: &str| {
-            let message = format!("no credential for {} is set, and {why}", self.server.url);
+            let message = format!("no credential for {url} is set, and {why}");
             CommandError::known(ErrorCode::KeyMissing, message).hint(
-                "Sign in with `keywright login`, with a key that you have: `keywright login --api-key-file FILE` or \
-                 KEYWRIGHT_API_KEY, or with a mailbox: `keywright auth login-request --email EMAIL`.",
+                "Sign in with `keywright login`, with a key that you have: `keywright login --api-key-file FILE`, \
+                 `-` for standard input, or KEYWRIGHT_API_KEY; or with a mailbox: `keywright auth login-request \
+                 --email EMAIL`.",
             )
         };
         if self.no_temporary {
-            Err(missing("temporary accounts are switched off"))
-        } else if signed_out {
-            Err(missing("you have signed out")
-                .hint("For a temporary account again: `keywright login --temporary`."))
-        } else {
-            Ok(())
+            return Err(missing("temporary accounts are switched off"));
         }
+        if signed_out {
+            return Err(missing("you have signed out"));
+        }
+        let lost = absent::lost(&self.settings, &stored, &self.credential_file, &self.profile, url);
+        let Some(why) = lost else { return Ok(()) };
+        let error = missing(&format!("no temporary account is made in its place: {why}"))
+            .hint("Another profile: `keywright profiles list` and `keywright profiles use PROFILE`.");
+        Err(match self.credential_file.set_aside_before() {
+            Some(aside) => error.hint(format!("If nothing in it is missed, remove {}.", aside.display())),
+            None => error,
+        })
     }
 
     /// Tells of a damaged file of credentials, if there was one.
@@ -304,7 +342,9 @@ impl Context {
 
 /// Tells where a damaged file was moved, if it was.
 pub(crate) fn report_set_aside(output: Output, file: &Path, moved: Option<&Path>) {
-    if let Some(moved) = moved {
+    if let Some(moved) = moved.filter(|moved| absent::is_empty(moved)) {
+        output.warn(&format!("{} was empty; it was moved to {}.", file.display(), moved.display()));
+    } else if let Some(moved) = moved {
         output.warn(&format!(
             "{} could not be read; it was moved to {} and nothing of it is lost.",
             file.display(),
@@ -320,6 +360,16 @@ pub(crate) fn unknown_profile(profile: &ProfileName) -> CommandError {
         "See which there are: `keywright profiles list`. Signing in makes one, `keywright profiles use` \
                chooses one.",
     )
+}
+
+/// The same, where the name stands in the environment or in the settings.
+fn unknown_profile_of(profile: &ProfileName, place: ProfileSource) -> CommandError {
+    let message = format!("there is no profile `{profile}`, which {} names", place.describe());
+    let mend = match place {
+        ProfileSource::Environment => "Unset it, or name another one: `keywright profiles list`.",
+        _ => "Choose another one: `keywright profiles list` and `keywright profiles use PROFILE`.",
+    };
+    CommandError::new(Exit::User, "PROFILE_UNKNOWN", message).hint(mend).hint(SIGN_IN)
 }
 
 /// Where a credential is named for one command alone: by its flag, or in its environment.

@@ -16,6 +16,8 @@ use keywright_protocol::{ErrorCode, Exit};
 use keywright_server::local::UnreadableRecords;
 use serde_json::Value;
 
+use crate::absent::SIGN_IN;
+use crate::plain_words::{for_people, is_told, text_of};
 use crate::table::printable;
 
 /// A command failed.
@@ -48,8 +50,19 @@ impl CommandError {
 
     /// The command was typed wrongly.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self::new(Exit::Usage, "USAGE", message)
-            .hint("See `keywright --help`, or `--help` behind the command.")
+        Self::new(Exit::Usage, "USAGE", message).hint(SEE_HELP)
+    }
+
+    /// The same, as the parser of arguments says it: which argument, and what is wrong with it.
+    pub(crate) fn arguments(error: &clap::Error) -> Self {
+        let text = error.to_string();
+        let in_a_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut paragraphs = text.split("\n\n").map(in_a_line);
+        let message = paragraphs.next().unwrap_or_default();
+        let failed = Self::usage(message.trim_start_matches("error: "));
+        let tips: Vec<String> =
+            paragraphs.filter_map(|text| Some(format!("{}.", text.strip_prefix("tip: ")?))).collect();
+        tips.into_iter().fold(failed, Self::hint)
     }
 
     /// The address of a server, named at `place`, cannot be used.
@@ -63,10 +76,18 @@ impl CommandError {
         }
     }
 
-    /// With what to do next.
+    /// With what to do next, which takes the place of a mere pointer to the help.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.retain(|hint| hint != SEE_HELP);
         self.hints.push(hint.into());
+        self
+    }
+
+    /// Without what was to be done next: something else is.
+    #[must_use]
+    pub(crate) fn without_hints(mut self) -> Self {
+        self.hints.clear();
         self
     }
 
@@ -113,9 +134,15 @@ impl CommandError {
         all.collect::<Vec<_>>().join(": ")
     }
 
-    /// Facts that the server gave along; the hints may refer to them.
+    /// The code, unless it says no more than that the command was typed wrongly.
+    pub(crate) fn code(&self) -> Option<&str> {
+        Some(self.failure.error.code.as_str()).filter(|code| *code != "USAGE")
+    }
+
+    /// Facts that the server gave along, but for those that stand in the hints for people.
     pub(crate) fn details(&self) -> impl Iterator<Item = String> {
-        self.failure.error.details.iter().map(|(name, value)| {
+        let details = &self.failure.error.details;
+        details.iter().filter(|(name, value)| !is_told(name, value, &self.hints)).map(|(name, value)| {
             let values = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
             let texts: Vec<String> = values.iter().map(|value| printable(&text_of(value))).collect();
             let name = printable(name);
@@ -128,9 +155,9 @@ impl CommandError {
         })
     }
 
-    /// One of them.
-    pub(crate) fn detail(&self, name: &str) -> Option<&Value> {
-        self.failure.error.details.get(name)
+    /// What to do next, in words for people: with the facts themselves where `hints` name their fields.
+    pub(crate) fn hints_for_people(&self) -> impl Iterator<Item = String> {
+        self.hints.iter().map(|hint| for_people(hint, &self.failure.error.details))
     }
 
     /// What to do next.
@@ -138,27 +165,13 @@ impl CommandError {
         &self.hints
     }
 
-    /// The failure as JSON has it.
+    /// The failure as JSON has it, word for word.
     pub(crate) fn to_failure(&self) -> Failure {
         let mut failure = Failure::clone(&self.failure);
         if !self.hints.is_empty() {
             failure.error.next_action = Some(self.hints.join(" "));
         }
         failure
-    }
-}
-
-/// A fact as people read it: of an object what is in it.
-fn text_of(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Object(fields) => {
-            let id = fields.get("id");
-            let others = fields.iter().filter(|(name, _)| *name != "id").map(|(_, value)| value);
-            id.into_iter().chain(others).map(text_of).collect::<Vec<_>>().join("  ")
-        }
-        Value::Null => "-".to_owned(),
-        other => other.to_string(),
     }
 }
 
@@ -254,6 +267,9 @@ impl From<ProvisionError> for CommandError {
         match error {
             ProvisionError::Client(error) => error.into(),
             ProvisionError::File(error) => error.into(),
+            ProvisionError::SetAside { .. } => {
+                of(Exit::NotSignedIn, ErrorCode::KeyMissing.as_str(), &error).hint(SIGN_IN)
+            }
             ProvisionError::Interrupted => of(Exit::User, "INTERRUPTED", &error),
         }
     }
@@ -401,3 +417,5 @@ pub(crate) fn a_providers_key(vendor: &str) -> String {
 /// What mends a session that has ended.
 const SIGN_IN_AGAIN: &str =
     "Sign in again with `keywright login`, or forget the session with `keywright logout`.";
+
+const SEE_HELP: &str = "See `keywright --help`, or `--help` behind the command.";

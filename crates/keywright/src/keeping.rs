@@ -3,7 +3,8 @@
 
 use keywright_client::Client;
 use keywright_credentials::{
-    Changed, Credentials, KeyMetadata, NewStoredKey, ProfileName, Resolved, Source, forget_organization,
+    Changed, Credentials, KeyMetadata, NewStoredKey, ProfileName, ProfileSettings, Resolved, ServerEntry,
+    Source, forget_organization,
 };
 use keywright_protocol::wire::{ApiKey, WhoAmI};
 use keywright_protocol::{KeyId, OrganizationId};
@@ -23,8 +24,37 @@ pub(crate) async fn identify(context: &Context) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Takes over what the server says of the stored key in use.
+/// Takes over the name that the server has for an organization, in the profiles that are for it. Where it
+/// cannot be written down, the old one is shown, which is no reason for a warning.
+pub(crate) fn named(context: &Context, id: OrganizationId, name: &str) {
+    let id = id.to_string();
+    let is_old = |set: &ProfileSettings| {
+        let same = set.is_for(&context.server.url) && set.organization_id.as_ref() == Some(&id);
+        same && set.organization_name.as_deref() != Some(name)
+    };
+    if !context.settings.profiles.values().any(is_old) {
+        return;
+    }
+    let changed = context.settings_file.change(|held| {
+        for (profile, set) in held.settings().profiles.clone() {
+            if let Ok(profile) = profile.parse()
+                && is_old(&set)
+            {
+                held.set_profile(
+                    &profile,
+                    ProfileSettings { organization_name: Some(name.to_owned()), ..set },
+                );
+            }
+        }
+    });
+    if let Err(error) = changed {
+        context.output.say_more(&format!("The new name of the organization could not be noted: {error}."));
+    }
+}
+
+/// Takes over what the server says of the caller: the name of the organization, and of the stored key in use.
 pub(crate) fn caller(context: &Context, who: &WhoAmI) {
+    named(context, who.account.organization_id, &who.organization_name);
     let used = context.credential().ok().flatten();
     let Some(used) = used.filter(|used| used.source == Source::StoredKey) else { return };
     let learn = |credentials: &mut Credentials| {
@@ -74,9 +104,15 @@ pub(crate) fn upgraded(context: &Context, token: &Secret) {
 /// Forgets what acts in an organization that the user is no longer in, and says so.
 pub(crate) fn left(context: &Context, id: OrganizationId) {
     let (settings, file, clock) = (&context.settings_file, &context.credential_file, context.clock.as_ref());
+    let in_session = |entry: &ServerEntry| entry.session.as_ref().is_some_and(|held| held.acts_in(id));
+    let signed_in = context.stored().is_ok_and(|stored| {
+        let all: Vec<ProfileName> = stored.profiles().collect();
+        all.iter().any(|name| stored.entry(name, &context.server.url).is_some_and(in_session))
+    });
+    let what = if signed_in { "what is stored for it" } else { "the key" };
     match forget_organization(settings, file, clock, &context.server.url, id) {
         Ok(profiles) if profiles.is_empty() => {}
-        Ok(profiles) => context.output.say(&format!("Forgot the key in {}.", names(&profiles))),
+        Ok(profiles) => context.output.say(&format!("Forgot {what} in {}.", names(&profiles))),
         Err(error) => unchanged(context, error.into()),
     }
 }

@@ -3,6 +3,7 @@
 //! The only crate that prints. Parsing comes before everything: no runtime, no TLS and no file is
 //! touched for `--version`, `--help` or a command that was typed wrongly.
 
+mod absent;
 mod arguments;
 mod calls;
 mod caution;
@@ -13,6 +14,7 @@ mod input;
 mod keeping;
 mod local;
 mod output;
+mod plain_words;
 mod reference;
 mod runtime;
 mod saved;
@@ -63,9 +65,7 @@ fn refuse_arguments(error: &clap::Error) -> ExitCode {
     let json =
         std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
     if !wanted && json {
-        let text = error.to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let error = CommandError::usage(message);
+        let error = CommandError::arguments(error);
         Output::new(true, false).error(&error);
         return ExitCode::from(error.exit());
     }

@@ -55,7 +55,7 @@ impl Output {
 
     /// Says something to the person at the terminal.
     pub(crate) fn say(self, words: &str) {
-        tell(words);
+        tell(&lines(words));
     }
 
     /// Says it only when asked to say more.
@@ -67,7 +67,7 @@ impl Output {
 
     /// Warns.
     pub(crate) fn warn(self, words: &str) {
-        tell(&format!("{YELLOW}warning:{YELLOW:#} {words}"));
+        tell(&format!("{YELLOW}warning:{YELLOW:#} {}", lines(words)));
     }
 
     /// Reports why the command failed.
@@ -78,15 +78,17 @@ impl Output {
             let _ = print(&failure);
             return;
         }
-        tell(&format!("{RED}error:{RED:#} {}", lines(error.message())));
+        // By its code the failure is found in the reference.
+        let code = error.code().map(|code| format!(" ({})", lines(code))).unwrap_or_default();
+        tell(&format!("{RED}error:{RED:#} {}{code}", lines(error.message())));
         for cause in error.causes() {
             tell(&format!("  because: {}", lines(cause)));
         }
         for detail in error.details() {
             tell(&format!("  {detail}"));
         }
-        for hint in error.hints() {
-            tell(&format!("{BOLD}next:{BOLD:#} {}", lines(hint)));
+        for hint in error.hints_for_people() {
+            tell(&format!("{BOLD}next:{BOLD:#} {}", lines(&hint)));
         }
     }
 }

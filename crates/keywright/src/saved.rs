@@ -2,7 +2,8 @@
 
 use keywright_client::{Client, CreatedKey};
 use keywright_credentials::{
-    ChosenServer, KeyMetadata, NewStoredKey, ProfileName, ProfileSource, SaveKeyError, SavedProfile, save_key,
+    ChosenServer, KeyMetadata, NewStoredKey, ProfileName, ProfileSource, SaveKeyError, SavedProfile,
+    check_savable, save_key,
 };
 use keywright_protocol::OrganizationId;
 
@@ -35,6 +36,14 @@ pub(crate) fn store(
     }
     shadows(context, server, &saved.name).iter().for_each(|words| context.output.warn(words));
     Ok(saved)
+}
+
+/// Whether a key could be stored, to be asked before a code is spent on one.
+pub(crate) fn check(context: &Context) -> Result<(), CommandError> {
+    let (settings, credentials) = (&context.settings_file, &context.credential_file);
+    let set_aside = check_savable(settings, credentials, context.clock.as_ref())?;
+    context.report_set_aside(set_aside.as_deref());
+    Ok(())
 }
 
 /// Stores `key`, which acts in that organization, and says what a person should know of it. The profile it

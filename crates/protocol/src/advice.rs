@@ -230,8 +230,8 @@ impl ErrorCode {
                  be asked for at once."
             }
             Self::EmailRateLimited => {
-                "20 mails an hour go to one mailbox. Wrong codes are counted by the day, 100 for one mailbox and \
-                 2,000 for the whole server, so that nobody guesses through. If you did not ask that often, \
+                "20 mails an hour go to one mailbox. Wrong codes are counted by the day, 100 for one mailbox, \
+                 so that nobody guesses through. If you did not ask that often, \
                  somebody else did; nothing was taken over, and the wait ends by itself. Invitations are counted \
                  apart: 20 an hour for an organization, 60 for a user, 20 to a mailbox, and one to a mailbox in 30 \
                  seconds."
@@ -246,7 +246,8 @@ impl ErrorCode {
                  under attack or by a mass sign-up."
             }
             Self::MailUnavailable => {
-                "No code was stored and no wait begins, so that it can be tried again at once. The operator checks \
+                "No code is good and no wait begins, so that it can be tried again at once. It counts to the 60 requests \
+                 of the address; to the 20 of the mailbox only if the mail may arrive after all. The operator checks \
                  `mail.smtp`: host, port, login and certificate, and whether the mail server takes mail from \
                  `mail.from`. Without `mail.smtp` mails are files in the data folder's `outbox`, which must be \
                  writable."
@@ -278,8 +279,9 @@ impl ErrorCode {
             }
             Self::OtpLockedOut => {
                 "After five wrong codes a code is gone, the right one too. A new request makes another. If somebody \
-                 else did the guessing, send the `requestId` that your request answered with: then only your own \
-                 tries count for your code. The command line always does."
+                 else did the guessing, send the `requestId` that your request answered with: the same code is \
+                 good then, for only tries that name it count. The command line always does. After 2,000 wrong codes in a day at all \
+                 accounts of the server, codes of six digits are refused; a new one has eight letters and is taken."
             }
             Self::CompanyNameTooLong => {
                 "Characters are counted, not bytes: 100 of any script pass. Control characters and marks that turn \

@@ -272,7 +272,7 @@ errors! {
     MailRateLimited "MAIL_RATE_LIMITED" 429 RateLimited
         "This server has sent as many mails as it may within an hour."
         "Wait for `details.retryInSeconds` seconds; the operator finds the reason in the server's log.";
-    /// The mail could not be handed over: the mail server is away, slow or refuses it. Nothing was counted.
+    /// The mail could not be handed over: the mail server is away, slow or refuses it.
     MailUnavailable "MAIL_UNAVAILABLE" 503 Unreachable
         "The mail could not be sent."
         "Try again shortly; the operator should check `mail.smtp`, and finds the reason in the server's log.";
@@ -300,7 +300,8 @@ errors! {
     OtpPurposeMismatch "OTP_PURPOSE_MISMATCH" 409 User
         "The code is for something else."
         "A code of `signup-request` goes with `signup-complete`, one of `login-request` with `login-complete`: use the one that matches, or ask anew.";
-    /// Five wrong codes: the right one is void too.
+    /// Five wrong codes: the right one is void too, for who names no `requestId` or for all. Or so many were tried on the server that six digits are not
+    /// taken for now.
     OtpLockedOut "OTP_LOCKED_OUT" 429 RateLimited
         "Too many wrong codes: this one is void."
         "Ask for a new one: `keywright auth signup-request` or `login-request`.";

@@ -17,13 +17,19 @@ CREATE TABLE mail_codes (
     -- otp_ and a version 7 UUID: what the request answered with.
     id TEXT NOT NULL PRIMARY KEY,
     mailbox TEXT NOT NULL,
+    -- Who asked: an IPv4 address, the /64 of an IPv6 address, or loopback.
+    address TEXT NOT NULL,
     -- signup or login
     purpose TEXT NOT NULL,
     -- HMAC-SHA-256 under a key that is not in here; NULL once the code is void.
     hash BYTEA,
+    -- Whether it has eight letters, which nobody guesses, and not six digits.
+    long BOOLEAN NOT NULL,
     -- open, used, locked (too many wrong tries) or replaced (by a later request)
     state TEXT NOT NULL,
+    -- Wrong tries by those who named the request, and by those who did not, who may be anybody.
     failures BIGINT NOT NULL DEFAULT 0,
+    unnamed_failures BIGINT NOT NULL DEFAULT 0,
     created_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
     -- The server process that made it, a random number, and how long that had been running by then: where its
@@ -39,7 +45,7 @@ CREATE TABLE mail_requests (
     id TEXT NOT NULL PRIMARY KEY,
     -- An IPv4 address, the /64 of an IPv6 address, or loopback.
     address TEXT NOT NULL,
-    -- The mailbox, where the request was accepted.
+    -- The mailbox, where the request was accepted and its mail may have arrived.
     mailbox TEXT,
     at BIGINT NOT NULL,
     -- Until when the mailbox gets no other code; NULL as mailbox is.
@@ -54,10 +60,13 @@ CREATE INDEX mail_requests_accepted ON mail_requests (at) WHERE mailbox IS NOT N
 CREATE TABLE mail_code_failures (
     id TEXT NOT NULL PRIMARY KEY,
     mailbox TEXT NOT NULL,
-    at BIGINT NOT NULL
+    at BIGINT NOT NULL,
+    -- Whether the code would have opened an account: for login, of a mailbox that has a user.
+    at_account BOOLEAN NOT NULL
 );
 CREATE INDEX mail_code_failures_by_mailbox ON mail_code_failures (mailbox, at);
 CREATE INDEX mail_code_failures_by_time ON mail_code_failures (at);
+CREATE INDEX mail_code_failures_at_accounts ON mail_code_failures (at) WHERE at_account;
 
 -- Open invitations; one that is accepted, declined, withdrawn or over is deleted.
 CREATE TABLE invitations (
@@ -80,7 +89,8 @@ CREATE TABLE invitation_mails (
     id TEXT NOT NULL PRIMARY KEY,
     organization_id TEXT NOT NULL,
     invited_by TEXT NOT NULL,
-    mailbox TEXT NOT NULL,
+    -- NULL where the mail was refused.
+    mailbox TEXT,
     at BIGINT NOT NULL
 );
 CREATE INDEX invitation_mails_by_organization ON invitation_mails (organization_id, at);

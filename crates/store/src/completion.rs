@@ -128,6 +128,13 @@ impl Store {
         terms: &CompletionTerms,
         decide: impl Fn(&MailboxFacts) -> Result<Entrance, E>,
     ) -> Result<Completion<E>, CompletionFailed> {
+        let request = presented.request.map(|request| request.to_string());
+        // Whoever makes up mailboxes must not keep all others waiting.
+        let known: Result<Option<(String,)>, _> =
+            self.first(KNOWN, values![presented.mailbox.as_str(), &request]).await;
+        if known.map_err(|error| CompletionFailed { error, making: false })?.is_none() {
+            return Ok(Completion::BadCode(CodeRefusal::NotFound));
+        }
         let mut making = false;
         let outcome = transaction!(self, |open| {
             making = false;
@@ -358,6 +365,7 @@ async fn issue(
 }
 
 statements! {
+    KNOWN = "SELECT id FROM mail_codes WHERE mailbox = $1 AND (CAST($2 AS TEXT) IS NULL OR id = $2) LIMIT 1";
     ACCEPT = "DELETE FROM invitations WHERE mailbox = $1 AND organization_id = $2";
     ADMINISTER = "UPDATE tokens SET administrator = TRUE WHERE id = $1";
 }

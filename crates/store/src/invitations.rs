@@ -147,16 +147,18 @@ impl Store {
         })
     }
 
-    /// Takes back an invitation that could not be mailed, as if it had never been made: the one whose place it
-    /// took is back.
+    /// Takes back an invitation that could not be mailed: the one whose place it took is back. It still counts for
+    /// the organization and the inviter, and for the mailbox if the mail may arrive all the same.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn uninvite(&self, invited: &Invited) -> Result<(), StoreError> {
+    pub async fn uninvite(&self, invited: &Invited, may_arrive: bool) -> Result<(), StoreError> {
         let id = invited.invitation.invitation_id.to_string();
         transaction!(self, |open| {
             take_turn(open, invited.invitation.organization_id).await?;
-            open.execute(FORGET_MAIL, values![&id]).await?;
+            if !may_arrive {
+                open.execute(RELEASE_MAILBOX, values![&id]).await?;
+            }
             if let Some(former) = &invited.replaced {
                 let (former_id, inviter) = (former.invitation_id.to_string(), former.invited_by.to_string());
                 let (role, since, until) = (former.role.as_str(), former.created_at, former.expires_at);
@@ -398,23 +400,26 @@ statements! {
     INSERT = "INSERT INTO invitations (id, organization_id, mailbox, role, invited_by, created_at, \
               expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
     DELETE = "DELETE FROM invitations WHERE id = $1";
-    /// Not if it is accepted or withdrawn already, or if whoever made the former one has left.
+    /// Not if it is accepted or withdrawn already, or if whoever made the former one has left or could not
+    /// make it any more.
     BRING_BACK = "UPDATE invitations SET id = $2, role = $3, invited_by = $4, created_at = $5, \
                   expires_at = $6 WHERE id = $1 AND EXISTS (SELECT 1 FROM memberships m \
-                  WHERE m.organization_id = invitations.organization_id AND m.user_id = $4)";
+                  WHERE m.organization_id = invitations.organization_id AND m.user_id = $4 \
+                  AND (m.role = 'owner' OR m.role = 'admin' AND $3 <> 'owner'))";
     MEMBER = "SELECT m.role FROM memberships m JOIN users u ON u.id = m.user_id \
               WHERE m.organization_id = $1 AND u.mailbox = $2";
     INVITED = "SELECT id FROM invitations WHERE organization_id = $1 AND mailbox = $2 AND expires_at > $3";
     NOTE_MAIL = "INSERT INTO invitation_mails (id, organization_id, invited_by, mailbox, at) \
                  VALUES ($1, $2, $3, $4, $5)";
-    FORGET_MAIL = "DELETE FROM invitation_mails WHERE id = $1";
+    RELEASE_MAILBOX = "UPDATE invitation_mails SET mailbox = NULL WHERE id = $1";
     LAST_MAIL = "SELECT at FROM invitation_mails WHERE organization_id = $1 AND mailbox = $2 AND at > $3 \
                  ORDER BY at DESC LIMIT 1";
     NTH_BY_ORGANIZATION = "SELECT at FROM invitation_mails WHERE organization_id = $1 AND at > $2 \
                            ORDER BY at DESC LIMIT 1 OFFSET $3";
     NTH_BY_INVITER = "SELECT at FROM invitation_mails WHERE invited_by = $1 AND at > $2 \
                       ORDER BY at DESC LIMIT 1 OFFSET $3";
-    NTH_OVERALL = "SELECT at FROM invitation_mails WHERE at > $1 ORDER BY at DESC LIMIT 1 OFFSET $2";
+    NTH_OVERALL = "SELECT at FROM invitation_mails WHERE mailbox IS NOT NULL AND at > $1 \
+                   ORDER BY at DESC LIMIT 1 OFFSET $2";
     NTH_BY_MAILBOX = "SELECT at FROM invitation_mails WHERE mailbox = $1 AND at > $2 \
                       ORDER BY at DESC LIMIT 1 OFFSET $3";
 }

@@ -1,6 +1,7 @@
 //! Requests for mailed codes, and how many there may be. Of a code only its hash is here.
 
 use keywright_protocol::{CodeRequestId, Mailbox, Timestamp};
+use sqlx::FromRow;
 
 use crate::engine::{Transaction, transaction, values};
 use crate::mail_tries::{TryLimits, too_many_wrong, wrong_beyond};
@@ -81,7 +82,7 @@ pub enum CodeRequested<E> {
     AddressFullUntil(Timestamp),
     /// As many were mailed as may be.
     AllFullUntil(Timestamp),
-    /// Too many wrong codes were tried.
+    /// Too many wrong codes of the mailbox were tried.
     WrongUntil(Timestamp),
 }
 
@@ -122,7 +123,9 @@ impl Store {
         })
     }
 
-    /// The code was mailed: those that it takes the place of are void.
+    /// The code was mailed: those that it takes the place of are void. Where too many are good it is the oldest
+    /// that was asked for from the same address, and without one the oldest of the address that has most: whoever
+    /// asks for the code of a stranger pushes out what they asked for before.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -132,22 +135,25 @@ impl Store {
         let latest = request.at.wall.plus_seconds(SKEW_SECONDS);
         transaction!(self, |open| {
             take_mail_turn(open).await?;
-            open.execute(REPLACE, values![mailbox, &id, &replaces, latest, limits.side_by_side])
-                .await
-                .map(drop)?
+            let open_codes: Vec<OpenCode> = open.all(OPEN, values![mailbox, request.at.wall, &id]).await?;
+            for void in replaced(open_codes, request, replaces.as_deref(), latest, limits.side_by_side) {
+                open.execute(REPLACE, values![&void]).await?;
+            }
         })
     }
 
-    /// The code could not be mailed: as if nobody had asked.
+    /// The code could not be mailed. That it was asked for still counts for the address, and for the mailbox if
+    /// the mail may arrive all the same; the mailbox need not wait.
     ///
     /// # Errors
     /// When the database does not answer; the code stays then, and nobody has it.
-    pub async fn withdraw_code(&self, request: CodeRequestId) -> Result<(), StoreError> {
+    pub async fn withdraw_code(&self, request: CodeRequestId, may_arrive: bool) -> Result<(), StoreError> {
         let id = request.to_string();
         transaction!(self, |open| {
             take_mail_turn(open).await?;
             open.execute(FORGET_CODE, values![&id]).await?;
-            open.execute(FORGET_REQUEST, values![&id]).await.map(drop)?
+            let release = if may_arrive { END_WAIT } else { RELEASE_MAILBOX };
+            open.execute(release, values![&id]).await.map(drop)?
         })
     }
 }
@@ -225,10 +231,52 @@ async fn store_code<E>(
     let crowd: Option<(String,)> = open.first(NTH_OPEN, values![mailbox, limits.side_by_side - 1]).await?;
     open.execute(
         STORE,
-        values![&id, mailbox, request.purpose, hash, at.wall, request.expires_at, at.process, at.steady_ms],
+        values![
+            &id,
+            mailbox,
+            &request.address,
+            request.purpose,
+            hash,
+            i64::from(long),
+            at.wall,
+            request.expires_at,
+            at.process,
+            at.steady_ms,
+        ],
     )
     .await?;
     Ok(CodeRequested::Accepted { long, replaces: named.is_some() || crowd.is_some() })
+}
+
+#[derive(FromRow)]
+struct OpenCode {
+    id: String,
+    address: String,
+    created_at: i64,
+}
+
+/// Which of the others, the oldest first, the new code takes the place of. Those that were made in the future are
+/// left over from a clock that was set back.
+fn replaced(
+    others: Vec<OpenCode>,
+    request: &CodeRequest,
+    named: Option<&str>,
+    latest: Timestamp,
+    side_by_side: i64,
+) -> Vec<String> {
+    let is_void = |code: &OpenCode| Some(code.id.as_str()) == named || code.created_at > latest.0;
+    let (void, mut good): (Vec<OpenCode>, Vec<OpenCode>) = others.into_iter().partition(is_void);
+    let mut void: Vec<String> = void.into_iter().map(|code| code.id).collect();
+    // The new one is good too.
+    while !good.is_empty() && good.len() as i64 >= side_by_side {
+        let of_address = |address: &str| good.iter().filter(|code| code.address == address).count();
+        let most = good.iter().map(|code| of_address(&code.address)).max();
+        let own = good.iter().position(|code| code.address == request.address);
+        let crowd = || good.iter().position(|code| Some(of_address(&code.address)) == most);
+        let oldest = own.or_else(crowd).unwrap_or_default();
+        void.push(good.remove(oldest).id);
+    }
+    void
 }
 
 /// What lies inside a rolling time. Requests that run side by side take their turns in another order than
@@ -262,12 +310,12 @@ statements! {
     NOTE = "INSERT INTO mail_requests (id, address, mailbox, at, cool_until) VALUES ($1, $2, $3, $4, $5)";
     NAMED = "SELECT id FROM mail_codes WHERE mailbox = $1 AND id = $2 AND state = 'open'";
     NTH_OPEN = "SELECT id FROM mail_codes WHERE mailbox = $1 AND state = 'open' LIMIT 1 OFFSET $2";
-    STORE = "INSERT INTO mail_codes (id, mailbox, purpose, hash, state, created_at, expires_at, process, steady_ms) \
-             VALUES ($1, $2, $3, $4, 'open', $5, $6, $7, $8)";
-    /// The newest stay; those that were made in the future are left over from a clock that was set back.
-    REPLACE = "UPDATE mail_codes SET state = 'replaced', hash = NULL WHERE mailbox = $1 AND state = 'open' \
-               AND id <> $2 AND (id = $3 OR id NOT IN (SELECT id FROM mail_codes WHERE mailbox = $1 \
-               AND state = 'open' AND (CAST($3 AS TEXT) IS NULL OR id <> $3) AND created_at <= $4 ORDER BY created_at DESC, id DESC LIMIT $5))";
+    STORE = "INSERT INTO mail_codes (id, mailbox, address, purpose, hash, long, state, created_at, expires_at, process, \
+             steady_ms) VALUES ($1, $2, $3, $4, $5, CAST($6 AS BIGINT) = 1, 'open', $7, $8, $9, $10)";
+    OPEN = "SELECT id, address, created_at FROM mail_codes WHERE mailbox = $1 AND state = 'open' \
+            AND expires_at > $2 AND id <> $3 ORDER BY created_at, id";
+    REPLACE = "UPDATE mail_codes SET state = 'replaced', hash = NULL WHERE id = $1 AND state = 'open'";
     FORGET_CODE = "DELETE FROM mail_codes WHERE id = $1";
-    FORGET_REQUEST = "DELETE FROM mail_requests WHERE id = $1";
+    END_WAIT = "UPDATE mail_requests SET cool_until = at WHERE id = $1";
+    RELEASE_MAILBOX = "UPDATE mail_requests SET mailbox = NULL, cool_until = NULL WHERE id = $1";
 }

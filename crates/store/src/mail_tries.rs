@@ -1,4 +1,10 @@
 //! Tries of mailed codes: five wrong ones of one code, and so many a day, wherever they come from.
+//!
+//! Whoever names the request that a code was mailed for has tries apart from all who do not: a stranger, who
+//! does not know it, cannot kill the code.
+//!
+//! Nobody may lock a whole server by guessing: what is counted for all together are only tries to get into
+//! accounts that are there, and beyond that long codes are still taken, which nobody guesses.
 
 use keywright_protocol::{CodeRequestId, KeyId, Mailbox, Timestamp};
 use sqlx::FromRow;
@@ -25,11 +31,13 @@ pub struct PresentedCode {
 /// How many wrong codes are taken.
 #[derive(Clone, Copy, Debug)]
 pub struct TryLimits {
-    /// Of one code; the last one voids it.
+    /// Of one code, by who names its request and again by who does not. The last one voids it, for all or only
+    /// for who names no request.
     pub per_code: i64,
     /// Of one mailbox, within the window; at least 1.
     pub per_mailbox: i64,
-    /// Of all together, within the window; at least 1.
+    /// Of all that sign in to accounts, together, within the window; at least 1. Beyond it only long codes are
+    /// taken.
     pub overall: i64,
     /// Within so many seconds.
     pub window_seconds: i64,
@@ -60,7 +68,9 @@ pub enum CodeRefusal {
     Wrong(i64),
     /// The code that is open is for something else, which counts as a wrong try; so many are left.
     OtherPurpose(i64),
-    /// Too many wrong ones were tried lately, of the mailbox or of all; tries are taken again at that time.
+    /// So many wrong ones were tried lately at all accounts that only long codes are taken, and this is none.
+    TooShort,
+    /// Too many wrong ones were tried lately of the mailbox; tries are taken again at that time.
     WrongUntil(Timestamp),
 }
 
@@ -79,14 +89,20 @@ pub(crate) async fn try_code(
     if let Some(until) = too_many_wrong(open, mailbox, limits, now).await? {
         return Ok(Err(CodeRefusal::WrongUntil(until)));
     }
+    if !code.long && too_many_of_all(open, limits, now).await? {
+        return Ok(Err(CodeRefusal::TooShort));
+    }
     let id = read_id(&code.id, "mail_codes.id")?;
     let same_purpose = code.purpose == presented.purpose;
     if same_purpose && code.hash.as_deref().is_some_and(|hash| is_right(id, hash)) {
         return Ok(Ok(id));
     }
-    let failures: Option<(i64,)> = open.first(COUNT, values![&code.id, limits.per_code]).await?;
+    let failures: Option<(i64,)> = match presented.request {
+        Some(_) => open.first(COUNT, values![&code.id, limits.per_code]).await?,
+        None => open.first(COUNT_UNNAMED, values![&code.id]).await?,
+    };
     let (failures,) = failures.ok_or(StoreError::Unreadable { column: "mail_codes.state" })?;
-    open.execute(NOTE_FAILURE, values![&KeyId::new().to_string(), mailbox, now]).await?;
+    open.execute(NOTE_FAILURE, values![&KeyId::new().to_string(), mailbox, now, &code.purpose]).await?;
     Ok(Err(match limits.per_code - failures {
         ..=0 => CodeRefusal::LockedOut,
         left if same_purpose => CodeRefusal::Wrong(left),
@@ -102,7 +118,7 @@ pub(crate) async fn use_code(open: &mut Transaction, code: CodeRequestId) -> Res
     }
 }
 
-/// When tries are taken again, if there were too many wrong ones.
+/// When codes of the mailbox are taken again, if there were too many wrong ones.
 pub(crate) async fn too_many_wrong(
     open: &mut Transaction,
     mailbox: &str,
@@ -112,19 +128,29 @@ pub(crate) async fn too_many_wrong(
     let (since, until) = window(limits.window_seconds, now);
     let own: Option<(i64,)> =
         open.first(NTH_OF_MAILBOX, values![mailbox, since, until, limits.per_mailbox - 1]).await?;
-    let all: Option<(i64,)> = open.first(NTH_OF_ALL, values![since, until, limits.overall - 1]).await?;
-    let again = |nth| room_again(nth, limits.window_seconds);
-    Ok(again(own).max(again(all)))
+    Ok(room_again(own, limits.window_seconds))
 }
 
-/// Whether there were as many wrong ones as that.
+/// Whether there were too many wrong ones at all accounts together.
+async fn too_many_of_all(
+    open: &mut Transaction,
+    limits: &TryLimits,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let (since, until) = window(limits.window_seconds, now);
+    let nth: Option<(i64,)> = open.first(NTH_OF_ALL, values![since, until, limits.overall - 1]).await?;
+    Ok(nth.is_some())
+}
+
+/// Whether there were as many wrong ones as that, of the mailbox or of all.
 pub(crate) async fn wrong_beyond(
     open: &mut Transaction,
     mailbox: &str,
     limits: &TryLimits,
     now: Timestamp,
 ) -> Result<bool, StoreError> {
-    Ok(too_many_wrong(open, mailbox, limits, now).await?.is_some())
+    Ok(too_many_wrong(open, mailbox, limits, now).await?.is_some()
+        || too_many_of_all(open, limits, now).await?)
 }
 
 /// The code that is meant. Without the id of a request that is the newest one for this purpose, as long as
@@ -152,7 +178,9 @@ struct StoredCode {
     id: String,
     purpose: String,
     hash: Option<Vec<u8>>,
+    long: bool,
     state: String,
+    unnamed_failures: i64,
     created_at: i64,
     expires_at: i64,
     process: i64,
@@ -164,6 +192,9 @@ impl StoredCode {
     fn dead(&self, presented: &PresentedCode, limits: &TryLimits) -> Option<CodeRefusal> {
         match self.state.as_str() {
             "open" if self.expired(&presented.at, limits) => Some(CodeRefusal::Expired),
+            "open" if presented.request.is_none() && self.unnamed_failures >= limits.per_code => {
+                Some(CodeRefusal::LockedOut)
+            }
             "open" => None,
             "used" => Some(CodeRefusal::Used),
             "locked" => Some(CodeRefusal::LockedOut),
@@ -184,7 +215,8 @@ impl StoredCode {
 macro_rules! code {
     ($rest:literal) => {
         concat!(
-            "SELECT id, purpose, hash, state, created_at, expires_at, process, steady_ms FROM mail_codes ",
+            "SELECT id, purpose, hash, long, state, unnamed_failures, created_at, expires_at, process, \
+             steady_ms FROM mail_codes ",
             $rest
         )
     };
@@ -199,10 +231,13 @@ statements! {
              state = CASE WHEN failures + 1 >= $2 THEN 'locked' ELSE state END, \
              hash = CASE WHEN failures + 1 >= $2 THEN NULL ELSE hash END \
              WHERE id = $1 AND state = 'open' RETURNING failures";
-    NOTE_FAILURE = "INSERT INTO mail_code_failures (id, mailbox, at) VALUES ($1, $2, $3)";
+    COUNT_UNNAMED = "UPDATE mail_codes SET unnamed_failures = unnamed_failures + 1 \
+                     WHERE id = $1 AND state = 'open' RETURNING unnamed_failures";
+    NOTE_FAILURE = "INSERT INTO mail_code_failures (id, mailbox, at, at_account) VALUES ($1, $2, $3, \
+                    CAST($4 AS TEXT) = 'login' AND EXISTS (SELECT 1 FROM users WHERE mailbox = $2))";
     USE = "UPDATE mail_codes SET state = 'used', hash = NULL WHERE id = $1 AND state = 'open'";
     NTH_OF_MAILBOX = "SELECT at FROM mail_code_failures WHERE mailbox = $1 AND at > $2 AND at <= $3 \
                       ORDER BY at DESC LIMIT 1 OFFSET $4";
-    NTH_OF_ALL = "SELECT at FROM mail_code_failures WHERE at > $1 AND at <= $2 \
+    NTH_OF_ALL = "SELECT at FROM mail_code_failures WHERE at_account AND at > $1 AND at <= $2 \
                   ORDER BY at DESC LIMIT 1 OFFSET $3";
 }

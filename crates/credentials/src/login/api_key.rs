@@ -37,6 +37,9 @@ pub fn check_api_key(key: &Secret) -> Result<PlatformToken, BadApiKey> {
     if text.trim().is_empty() {
         return Err(BadApiKey::Empty);
     }
+    if text != text.trim() && looks_like_ours(text.trim()) {
+        return Err(BadApiKey::Blanks);
+    }
     if !looks_like_ours(text) {
         return Err(Vendor::of(text.trim_start())
             .map_or(BadApiKey::Unknown, |vendor| BadApiKey::Foreign { vendor: vendor.name() }));
@@ -66,6 +69,9 @@ pub enum BadApiKey {
     /// A key is one line. Which of several is meant is not guessed.
     #[error("it has more than one line")]
     SeveralLines,
+    /// What came along when it was copied. It is not taken off: a file that is not just a key may be another.
+    #[error("it has blanks before or behind the key")]
+    Blanks,
     /// A provider's own key.
     #[error("it is a key of {vendor}, not a Keywright key")]
     Foreign {
@@ -109,7 +115,9 @@ mod tests {
         {
             assert!(matches!(read(content.as_bytes()), Err(BadApiKey::SeveralLines)), "{content:?}");
         }
-        assert!(matches!(read(format!("{key} ").as_bytes()), Err(BadApiKey::Malformed(_))));
+        for content in [format!("{key} "), format!("  {key}\n"), format!("\t{key}")] {
+            assert!(matches!(read(content.as_bytes()), Err(BadApiKey::Blanks)), "{content:?}");
+        }
     }
 
     #[test]

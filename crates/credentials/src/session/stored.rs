@@ -78,6 +78,11 @@ impl StoredSession {
         self
     }
 
+    /// Whether it is for that organization.
+    pub fn acts_in(&self, id: OrganizationId) -> bool {
+        self.organization.as_ref().is_some_and(|organization| organization.id == id)
+    }
+
     /// Whether the access token ends within the minute that a call may take, or has ended.
     pub fn is_due(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end.millis_since(now) < SPARE_MILLISECONDS)

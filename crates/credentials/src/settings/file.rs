@@ -101,8 +101,10 @@ impl HeldSettings {
         self.settings.profiles.insert(profile.to_string(), set);
     }
 
-    /// Takes out `profile`, and the word that it is the active one.
+    /// Takes out `profile`, and the word that it is the active one. What stands at the head of the file is
+    /// about the whole of it and stays.
     pub fn remove_profile(&mut self, profile: &ProfileName) {
+        let before = self.document.to_string();
         let root = self.document.as_table_mut();
         if let Some(profiles) = root.get_mut("profiles").and_then(Item::as_table_like_mut) {
             profiles.remove(profile.as_str());
@@ -112,6 +114,20 @@ impl HeldSettings {
             put(self.document.as_table_mut(), "active_profile", None);
             self.settings.active_profile = None;
         }
+        let (head, rest) = (head(&before), self.document.to_string());
+        if !rest.starts_with(head)
+            && let Ok(document) = format!("{head}{}", rest.trim_start_matches(['\n', '\r'])).parse()
+        {
+            self.document = document;
+        }
+    }
+
+    /// Whether [`save`](Self::save) could write.
+    ///
+    /// # Errors
+    /// [`SettingsError`]
+    pub fn check_writable(&self) -> Result<(), SettingsError> {
+        Ok(self.file.check_writable()?)
     }
 
     /// Writes the settings as they are now.
@@ -121,6 +137,23 @@ impl HeldSettings {
     pub fn save(&self) -> Result<(), SettingsError> {
         Ok(self.file.replace(self.document.to_string().as_bytes())?)
     }
+}
+
+/// The comment that a file begins with: to the last blank line before its first word, or all of it where there
+/// is none, since nobody can tell then whether it is about the file or about what follows.
+fn head(text: &str) -> &str {
+    let (mut end, mut blank) = (0, None);
+    for line in text.split_inclusive('\n') {
+        match line.trim() {
+            "" if end > 0 => blank = Some(end + line.len()),
+            "" => {}
+            comment if comment.starts_with('#') => {}
+            _ => break,
+        }
+        end += line.len();
+    }
+    let head = text.get(..blank.unwrap_or(end)).unwrap_or_default();
+    if head.trim().is_empty() { "" } else { head }
 }
 
 /// What has that name; a table, if nothing has yet.

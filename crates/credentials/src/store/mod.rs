@@ -66,6 +66,11 @@ impl SafeFile {
         Ok(Some(content))
     }
 
+    /// The latest of the files that [`LockedFile::set_aside`] moved and that are still there.
+    pub fn set_aside_before(&self) -> Option<PathBuf> {
+        replace::set_aside_before(&self.path)
+    }
+
     /// Waits for the lock, making the folder if there is none.
     ///
     /// # Errors
@@ -92,6 +97,14 @@ impl LockedFile {
     /// [`FileError`]; the old content is still there.
     pub fn replace(&self, content: &[u8]) -> Result<(), FileError> {
         replace::replace(&self.file.path, content)
+    }
+
+    /// Whether [`replace`](Self::replace) could write: nothing is lost to a folder that takes no file.
+    ///
+    /// # Errors
+    /// [`FileError`]
+    pub fn check_writable(&self) -> Result<(), FileError> {
+        replace::check_writable(&self.file.path)
     }
 
     /// Moves the file, which cannot be understood, out of the way; where it went.

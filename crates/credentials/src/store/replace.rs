@@ -31,6 +31,14 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
     write_beside(path, folder, content).map_err(|source| FileError::writing(path, source))
 }
 
+/// Whether a file could be put there. Call it under the lock.
+pub(super) fn check_writable(path: &Path) -> Result<(), FileError> {
+    refuse_link(path)?;
+    let mut builder = tempfile::Builder::new();
+    let probe = builder.prefix(&temporary_prefix(path)).tempfile_in(folder_of(path));
+    probe.map(drop).map_err(|source| FileError::writing(path, source))
+}
+
 fn write_beside(path: &Path, folder: &Path, content: &[u8]) -> io::Result<()> {
     let mut temporary = tempfile::Builder::new()
         .prefix(&temporary_prefix(path))
@@ -45,10 +53,10 @@ fn write_beside(path: &Path, folder: &Path, content: &[u8]) -> io::Result<()> {
 
 /// Renames a file that cannot be understood. Call it under the lock.
 pub(super) fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf, FileError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let prefix = aside_prefix(path);
     let mut count = 0u32;
     let aside = loop {
-        let aside = path.with_file_name(format!("{name}.corrupt-{}-{count}", now.0));
+        let aside = path.with_file_name(format!("{prefix}{}-{count}", now.0));
         // A name that is taken holds an earlier file that is just as much worth keeping.
         if aside.symlink_metadata().is_err() {
             break aside;
@@ -57,6 +65,20 @@ pub(super) fn set_aside(path: &Path, now: Timestamp) -> Result<PathBuf, FileErro
     };
     fs::rename(path, &aside).map_err(|source| FileError::writing(path, source))?;
     Ok(aside)
+}
+
+/// The latest that was renamed so, if one is there.
+pub(super) fn set_aside_before(path: &Path) -> Option<PathBuf> {
+    let prefix = aside_prefix(path);
+    let entries = fs::read_dir(folder_of(path)).ok()?.flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    // The instants in them have the same number of digits for some centuries.
+    let latest = names.filter(|name| name.starts_with(&prefix)).max()?;
+    Some(path.with_file_name(latest))
+}
+
+fn aside_prefix(path: &Path) -> String {
+    format!("{}.corrupt-", path.file_name().unwrap_or_default().to_string_lossy())
 }
 
 /// A process that was killed while writing leaves its temporary file, with secrets in it. Whoever has

@@ -142,6 +142,31 @@ fn every_way_to_write_a_table_can_be_changed() {
 }
 
 #[test]
+fn removing_a_profile_keeps_what_the_file_begins_with() {
+    for (before, after) in [
+        (
+            "# My settings.\nactive_profile = \"work\"\n[profiles.work]\n[profiles.other]\n",
+            "# My settings.\n[profiles.other]\n",
+        ),
+        (
+            "# My settings.\n\n# For work.\n[profiles.work]\nx = 1\n\n# Mine.\n[profiles.other]\n",
+            "# My settings.\n\n# Mine.\n[profiles.other]\n",
+        ),
+        (
+            "# My settings.\n\n[profiles.other]\n\n# For work.\n[profiles.work]\n",
+            "# My settings.\n\n[profiles.other]\n",
+        ),
+        ("# My settings.\n\n# For work.\n[profiles.work]\n", "# My settings.\n\n"),
+        ("[profiles.work]\n[profiles.other]\n", "[profiles.other]\n"),
+    ] {
+        let (_folder, file) = file(before);
+        file.change(|held| held.remove_profile(&name("work"))).unwrap();
+        assert_eq!(text(&file), after);
+        file.read().unwrap();
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_understood_is_an_error_and_never_overwritten() {
     for before in
         [b"profiles = 3".as_slice(), b"[profiles", b"a = 1\na = 2", b"[[profiles]]", b"\xff\xfe", b"\0"]

@@ -98,6 +98,7 @@ impl Identity {
         let terms = CompletionTerms { key, most_keys: MOST_KEYS.into(), revoke_keys, upgrade };
         let key = terms.key.clone();
         let domain = mailbox.domain().to_owned();
+        let hides_used = self.inner.settings.hide_accounts && request.is_none();
         let identity = self.clone();
         let completion = self.to_its_end(async move {
             let hashes = &identity.inner.mailroom.codes;
@@ -118,6 +119,8 @@ impl Identity {
             Ok(completion)
         });
         let made = match completion.await? {
+            // A used code tells of an account; only who asked for it knows the request to name.
+            Ok(Completion::BadCode(CodeRefusal::Used)) if hides_used => Err(ErrorCode::OtpNotFound.into()),
             Ok(completion) => done(completion, at.wall),
             Err(failed) => Err(failure(&failed, purpose)),
         };
@@ -171,15 +174,26 @@ fn bad_code(refusal: CodeRefusal, now: Timestamp) -> ApiError {
         CodeRefusal::LockedOut => ErrorCode::OtpLockedOut.into(),
         CodeRefusal::Wrong(left) => counted(ErrorCode::OtpInvalid, left),
         CodeRefusal::OtherPurpose(left) => counted(ErrorCode::OtpPurposeMismatch, left),
+        CodeRefusal::TooShort => too_short(),
         CodeRefusal::WrongUntil(until) => too_many_wrong(until, now),
     }
 }
 
-/// Refuses codes for a while, right ones too: somebody is guessing.
+/// Refuses a code of six digits, a right one too: somebody is guessing at many accounts.
+fn too_short() -> ApiError {
+    tracing::warn!("no mailed code of six digits is taken: too many wrong ones were tried within a day");
+    ApiError::new(ErrorCode::OtpLockedOut)
+        .because("Too many wrong codes were tried on this server: codes of six digits are not taken for now.")
+        .next(
+            "Ask for a new one, which has eight letters: `keywright auth signup-request` or `login-request`.",
+        )
+}
+
+/// Refuses codes of a mailbox for a while, right ones too: somebody is guessing.
 pub(super) fn too_many_wrong(until: Timestamp, now: Timestamp) -> ApiError {
-    tracing::warn!("no mailed code is taken: too many wrong ones were tried within a day");
+    tracing::warn!("no mailed code of a mailbox is taken: too many wrong ones were tried within a day");
     ApiError::new(ErrorCode::EmailRateLimited)
-        .because("Too many wrong codes were tried within a day.")
+        .because("Too many wrong codes of this mailbox were tried within a day.")
         .retry_in(seconds_until(until, now))
 }
 
@@ -198,7 +212,7 @@ fn failure(failed: &CompletionFailed, purpose: CodePurpose) -> ApiError {
 /// A key as far as somebody must know it who is to choose one to delete.
 fn shown(key: &KeyRow) -> Value {
     json!({
-        "id": key.id,
+        "keyId": key.id,
         "name": key.name,
         "keyPrefix": key.hint,
         "createdAt": key.created_at,

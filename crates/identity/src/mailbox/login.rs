@@ -71,6 +71,12 @@ impl Wish {
         }
         match (&facts.organizations[..], self.organization) {
             ([], None) if self.upgrades && facts.user.is_some() => self.take_along(facts),
+            ([], Some(_)) if !facts.invitations.is_empty() => {
+                let refusal = with_organizations(ErrorCode::OrganizationNotMember, facts);
+                Err(refusal
+                    .next("Choose one of `details.invitations` with `--organization-id ID`; the code is still good.")
+                    .detail("invitations", invitations(facts)))
+            }
             ([], _) => Err(nowhere(facts)),
             ([only], None) => Ok(Entrance::Return(only.organization)),
             (_, None) => Err(with_organizations(ErrorCode::MultipleOrganizations, facts)),
@@ -94,8 +100,12 @@ pub(super) fn nowhere(facts: &MailboxFacts) -> ApiError {
     if facts.invitations.is_empty() {
         return refusal.next("Sign up to make one: `keywright auth signup-request --email EMAIL`.");
     }
+    refusal.detail("invitations", invitations(facts))
+}
+
+fn invitations(facts: &MailboxFacts) -> Vec<Value> {
     let invitation = |to: &keywright_store::OpenInvitation| json!({ "organizationId": to.organization, "organizationName": to.name });
-    refusal.detail("invitations", facts.invitations.iter().map(invitation).collect::<Vec<Value>>())
+    facts.invitations.iter().map(invitation).collect()
 }
 
 fn with_organizations(code: ErrorCode, facts: &MailboxFacts) -> ApiError {

@@ -19,8 +19,9 @@ impl Identity {
     /// # Errors
     /// `EMAIL_REQUIRED`, `EMAIL_INVALID`, and with the wait `IP_RATE_LIMITED`, `OTP_RESEND_COOLDOWN`,
     /// `EMAIL_RATE_LIMITED` and `MAIL_RATE_LIMITED`; `USER_ALREADY_HAS_ORGANIZATION`, `USER_NOT_FOUND`,
-    /// `USER_HAS_NO_ORGANIZATION`, `SIGNUP_CLOSED`; `MAIL_UNAVAILABLE` when the mail was not taken, and then it
-    /// is as if nobody had asked.
+    /// `USER_HAS_NO_ORGANIZATION`, `SIGNUP_CLOSED`; `MAIL_UNAVAILABLE` when the mail was not taken: that counts
+    /// for the address, and for the mailbox only if the mail may arrive all the same. Another may be asked for
+    /// at once.
     pub async fn request_code(
         &self,
         purpose: CodePurpose,
@@ -69,7 +70,7 @@ impl Identity {
         let domain = mailbox.domain();
         if let Err(failed) = self.inner.mailroom.hand_over(mail).await {
             tracing::error!(mail.domain = domain, "a code could not be mailed to {domain}: {failed}");
-            self.withdraw(id).await;
+            self.withdraw(id, failed.may_arrive).await;
             return Err(ErrorCode::MailUnavailable.into());
         }
         if replaces {
@@ -84,9 +85,9 @@ impl Identity {
         })
     }
 
-    /// Takes a request back.
-    async fn withdraw(&self, id: CodeRequestId) {
-        if let Err(error) = self.inner.store.withdraw_code(id).await {
+    /// Takes a code back.
+    async fn withdraw(&self, id: CodeRequestId, may_arrive: bool) {
+        if let Err(error) = self.inner.store.withdraw_code(id, may_arrive).await {
             // Nobody has the code, and it ends by itself.
             store_failed(&error);
         }

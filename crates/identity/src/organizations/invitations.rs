@@ -14,7 +14,7 @@ use keywright_store::{
     AcceptFacts, Acting, CallerFacts, InvitationLimits, InviteFacts, Invited, NewInvitation,
 };
 
-use super::{MOST_SEATS, made, refuse_more_organizations};
+use super::{MOST_SEATS, made, refuse_more_organizations, refuse_narrow};
 use crate::failure::{seconds_until, store_failed};
 use crate::keys::fields::{asked_key, refuse_wider};
 use crate::keys::{MOST_KEYS, created, mint_key, too_many_keys};
@@ -57,7 +57,7 @@ impl Identity {
     /// # Errors
     /// `EMAIL_REQUIRED`, `EMAIL_INVALID`, `ALREADY_MEMBER`, `MAX_MEMBERS_REACHED`, `EMAIL_RATE_LIMITED` and
     /// `MAIL_RATE_LIMITED` with the wait, `MAIL_UNAVAILABLE`, `NOT_FOUND` for another organization, `FORBIDDEN` for a member, for an admin who
-    /// invites an owner and for a child, `INSUFFICIENT_SCOPE` without `projects:create`.
+    /// invites an owner and for a child, `INSUFFICIENT_SCOPE` without every scope.
     pub async fn invite(
         &self,
         principal: &Principal,
@@ -65,6 +65,7 @@ impl Identity {
         request: InviteMember,
     ) -> Result<Invitation, ApiError> {
         let acting = self.changing_here(principal, organization)?;
+        refuse_narrow(principal.scopes)?;
         let role = request.role.unwrap_or(Role::Member);
         judge_inviter(principal.role, role)?;
         let mailbox = fields::mailbox(request.email.as_ref())?;
@@ -78,6 +79,7 @@ impl Identity {
 
     async fn invite_and_mail(&self, acting: &Acting, new: NewInvitation) -> Result<Invitation, ApiError> {
         let judge = |caller: &CallerFacts, facts: &InviteFacts| {
+            refuse_narrow(caller.scopes)?;
             judge_inviter(caller.role, new.role)?;
             judge_invitation(facts, acting.at)
         };
@@ -87,7 +89,11 @@ impl Identity {
         let sending = self.inner.mailroom.hand_over(mail_of(new.mailbox, &invited)).await;
         if let Err(failed) = sending {
             tracing::error!(org.id = %organization, "the invitation {id} of {organization} is taken back: {failed}");
-            self.inner.store.uninvite(&invited).await.map_err(|error| store_failed(&error))?;
+            self.inner
+                .store
+                .uninvite(&invited, failed.may_arrive)
+                .await
+                .map_err(|error| store_failed(&error))?;
             return Err(ErrorCode::MailUnavailable.into());
         }
         tracing::info!(org.id = %organization, "the invitation {id} into {organization} was mailed");

@@ -1,13 +1,14 @@
 //! Who is in an organization: listed, made something else, taken out, leaving.
 
 use keywright_protocol::wire::{Member, Members, RemovedMember, UserKind};
-use keywright_protocol::{ApiError, ErrorCode, OrganizationId, Principal, Role, UserId};
+use keywright_protocol::{ApiError, ErrorCode, OrganizationId, Principal, Role, Scope, Scopes, UserId};
 use keywright_store::{CallerFacts, MemberFacts, OrganizationChange};
 
-use super::{made, refuse_more_organizations};
-use crate::Identity;
+use super::{made, refuse_more_organizations, refuse_narrow};
 use crate::failure::store_failed;
+use crate::keys::fields::refuse_wider;
 use crate::require::require_role;
+use crate::{Identity, require};
 
 impl Identity {
     /// The members of the organization that the caller acts in, the first to come first. Every member may see
@@ -30,7 +31,7 @@ impl Identity {
     /// # Errors
     /// `NOT_FOUND` for another organization and for who is not in it, `FORBIDDEN` for a member and for a child,
     /// for an admin where an owner is or becomes, and for a service account as an owner, `LAST_OWNER`,
-    /// `MAX_ORGANIZATIONS_REACHED`, `INSUFFICIENT_SCOPE` without `projects:create`.
+    /// `MAX_ORGANIZATIONS_REACHED`, `INSUFFICIENT_SCOPE` without every scope.
     pub async fn change_role(
         &self,
         principal: &Principal,
@@ -39,6 +40,7 @@ impl Identity {
         role: Role,
     ) -> Result<Member, ApiError> {
         let acting = self.changing_here(principal, organization)?;
+        refuse_narrow(principal.scopes)?;
         require_role(principal.role, Role::Admin, CHANGE)?;
         let identity = self.clone();
         let changing = self.lasting(async move {
@@ -63,7 +65,7 @@ impl Identity {
     /// # Errors
     /// `NOT_FOUND` for another organization and for who is not in it, `FORBIDDEN` for a member who is another,
     /// for an admin where an owner goes, and for a child, `LAST_OWNER`, `INSUFFICIENT_SCOPE` without
-    /// `projects:create`.
+    /// `projects:create`, and without `api-keys:manage` for another member.
     pub async fn remove_member(
         &self,
         principal: &Principal,
@@ -72,6 +74,7 @@ impl Identity {
     ) -> Result<RemovedMember, ApiError> {
         let acting = self.changing_here(principal, organization)?;
         if user != principal.user {
+            require(principal, Scope::ApiKeysManage)?;
             require_role(principal.role, Role::Admin, REMOVE)?;
         }
         let identity = self.clone();
@@ -90,6 +93,7 @@ impl Identity {
 
 /// Whether `caller` may make `member` that.
 fn judge_role(caller: &CallerFacts, member: &MemberFacts, role: Role) -> Result<(), ApiError> {
+    refuse_narrow(caller.scopes)?;
     require_role(caller.role, Role::Admin, CHANGE)?;
     if member.role == role {
         return Ok(());
@@ -111,6 +115,7 @@ fn judge_role(caller: &CallerFacts, member: &MemberFacts, role: Role) -> Result<
 /// Whether `caller` may take `member` out.
 fn judge_removal(caller: &CallerFacts, member: &MemberFacts) -> Result<(), ApiError> {
     if member.user != caller.user {
+        refuse_wider(caller.scopes, Scopes::of(&[Scope::ApiKeysManage]))?;
         require_role(caller.role, Role::Admin, REMOVE)?;
         if member.role == Role::Owner {
             require_role(caller.role, Role::Owner, "remove an owner")?;

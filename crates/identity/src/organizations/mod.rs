@@ -13,14 +13,14 @@ use keywright_protocol::wire::{
     CreateOrganization, DeletedOrganization, EnteredOrganization, Organization, Organizations,
     UpdateOrganization, UserKind,
 };
-use keywright_protocol::{ApiError, ErrorCode, OrganizationId, Principal, Role, Scope};
+use keywright_protocol::{ApiError, ErrorCode, OrganizationId, Principal, Role, Scope, Scopes};
 use keywright_secret::PlatformToken;
 use keywright_store::{
     Acting, CallerFacts, NewOrganization, OrganizationChange, OrganizationRow, OrganizationUpdate,
 };
 
 use crate::failure::store_failed;
-use crate::keys::fields::{asked_key, refuse_wider};
+use crate::keys::fields::{asked_key, missing_scopes, refuse_wider};
 use crate::keys::{created, mint_key};
 use crate::require::{refuse_child, require_role};
 use crate::{Identity, Unproven, require};
@@ -133,13 +133,15 @@ impl Identity {
     ///
     /// # Errors
     /// `NOT_FOUND` for any other, `FORBIDDEN` for who is no owner and for a child, `INSUFFICIENT_SCOPE` without
-    /// `projects:create`, `STORAGE_UNAVAILABLE`.
+    /// `projects:create` and `api-keys:manage`, `STORAGE_UNAVAILABLE`.
     pub async fn delete_organization(
         &self,
         principal: &Principal,
         organization: OrganizationId,
     ) -> Result<DeletedOrganization, ApiError> {
         let acting = self.changing_here(principal, organization)?;
+        // It ends every key.
+        require(principal, Scope::ApiKeysManage)?;
         require_role(principal.role, Role::Owner, DELETE)?;
         let identity = self.clone();
         let deleting = self.lasting(async move {
@@ -186,6 +188,19 @@ fn acts_in(principal: &Principal, organization: OrganizationId) -> Result<(), Ap
     Err(ApiError::new(ErrorCode::NotFound)
         .because("There is no such organization for this token, which acts in one alone.")
         .next("See `keywright orgs list`, and use a key that was made in that organization."))
+}
+
+/// Whoever comes in, or becomes more, may do all of that by signing in. A token that may not do everything
+/// itself would make itself a wider one that way.
+fn refuse_narrow(scopes: Scopes) -> Result<(), ApiError> {
+    match missing_scopes(scopes, Scopes::EVERY) {
+        None => Ok(()),
+        Some(missing) => Err(ApiError::new(ErrorCode::InsufficientScope)
+            .because(
+                "Only a token with every scope lets somebody in or raises a member, who could do everything.",
+            )
+            .detail("required", missing)),
+    }
 }
 
 /// Nobody could sign in as the owner, and it would outlive the account.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use keywright_identity::{Delivery, IdentitySettings, MailContent};
-use keywright_protocol::wire::RequestCode;
+use keywright_protocol::wire::{CompleteSignup, RequestCode};
 use keywright_protocol::{ErrorCode, Timestamp};
 use keywright_store::testing::on_both;
 use serde_json::{Value, json};
@@ -176,6 +176,50 @@ async fn the_limits_are_exact_under_a_hundred_parallel_requests_on_two_servers()
 }
 
 #[tokio::test]
+async fn whoever_asks_for_the_code_of_a_stranger_pushes_out_what_they_asked_for_before() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let (me, stranger) = (HOME, address(9));
+        let mut mine = None;
+        for (from, void) in [
+            (me, &[][..]),
+            (stranger, &[]),
+            (stranger, &[]),
+            (stranger, &[1]),
+            (stranger, &[1, 2]),
+            // Who has none takes from who has most, and where all have one, the oldest.
+            (address(1), &[1, 2, 3]),
+            (address(2), &[0, 1, 2, 3]),
+            (address(3), &[0, 1, 2, 3, 4]),
+            (me, &[0, 1, 2, 3, 4, 5]),
+            (stranger, &[0, 1, 2, 3, 4, 5, 6]),
+            (stranger, &[0, 1, 2, 3, 4, 5, 6, 9]),
+        ] {
+            let requested = ask_from(&bench.identity, Signup, ANN, from).await.expect("a code");
+            if from == me {
+                mine = Some((requested.request_id.to_string(), bench.mailed(ANN)));
+            }
+            bench.clock.forward_seconds(30);
+            let codes = bench.scene.mail_codes().await;
+            let replaced = codes.iter().enumerate().filter(|(_, code)| code.state == "replaced");
+            assert_eq!(replaced.map(|(number, _)| number).collect::<Vec<_>>(), void);
+        }
+        let (request, right) = mine.expect("a code");
+        let asked = CompleteSignup { request_id: Some(request), ..signup(ANN, &right) };
+        sign_up(&bench.identity, asked).await.expect("an account");
+        // What is over takes no place.
+        let old = bench.scene.mail_codes().await.len();
+        bench.clock.forward_seconds(600);
+        for _ in 0..3 {
+            ask_from(&bench.identity, Login, ANN, me).await.expect("a code");
+            bench.clock.forward_seconds(30);
+        }
+        assert!(bench.scene.mail_codes().await[old..].iter().all(|code| code.state == "open"));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_server_mails_no_more_than_it_may_in_an_hour() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
@@ -236,24 +280,48 @@ async fn what_is_no_mailbox_is_refused_in_silence() {
 }
 
 #[tokio::test]
-async fn a_mail_that_is_not_taken_leaves_everything_as_it_was() {
+async fn a_mail_that_is_refused_counts_for_the_address_and_not_for_the_mailbox() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
         let (first, old) = bench.code(Signup, ANN).await;
         bench.clock.forward_seconds(30);
-        let before = (bench.scene.counts().await, bench.scene.mail_codes().await);
-        for delivery in [Delivery::Refused, Delivery::Silent] {
-            bench.post.set(delivery);
-            // It was to take the place of the first.
-            let request = RequestCode { request_id: Some(first.to_string()), ..asked(ANN) };
-            let asking = bench.identity.request_code(Signup, HOME, request, None);
-            let answer = tokio::time::timeout(Duration::from_secs(5), asking).await.expect("in time");
-            assert_eq!(code(answer), ErrorCode::MailUnavailable, "{delivery:?}");
-            assert_eq!((bench.scene.counts().await, bench.scene.mail_codes().await), before);
+        let before = bench.scene.mail_codes().await;
+        bench.post.set(Delivery::Refused);
+        // It was to take the place of the first.
+        let again = || RequestCode { request_id: Some(first.to_string()), ..asked(ANN) };
+        for _ in 0..59 {
+            let answer = bench.identity.request_code(Signup, HOME, again(), None).await;
+            assert_eq!(code(answer), ErrorCode::MailUnavailable);
         }
+        let answer = bench.identity.request_code(Signup, HOME, again(), None).await;
+        assert_eq!(code(answer), ErrorCode::IpRateLimited);
+        assert_eq!(bench.scene.mail_codes().await, before);
         bench.post.set(Delivery::Taken);
-        ask(&bench.identity, Signup, "bob@example.com").await.expect("a code");
-        sign_up(&bench.identity, signup(ANN, &old)).await.expect("the code from before");
+        ask_from(&bench.identity, Signup, ANN, address(1)).await.expect("a code for the mailbox, at once");
+        let asked = CompleteSignup { request_id: Some(first.to_string()), ..signup(ANN, &old) };
+        sign_up(&bench.identity, asked).await.expect("the code from before");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mail_that_may_have_been_taken_counts_for_the_mailbox_too_but_nobody_waits() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        for _ in 0..18 {
+            bench.code(Signup, ANN).await;
+            bench.clock.forward_seconds(30);
+        }
+        let before = bench.scene.mail_codes().await;
+        bench.post.set(Delivery::Silent);
+        let asking = ask(&bench.identity, Signup, ANN);
+        let answer = tokio::time::timeout(Duration::from_secs(5), asking).await.expect("in time");
+        assert_eq!(code(answer), ErrorCode::MailUnavailable);
+        assert_eq!(bench.scene.mail_codes().await, before, "the code is void");
+        bench.post.set(Delivery::Taken);
+        ask(&bench.identity, Signup, ANN).await.expect("another at once");
+        bench.clock.forward_seconds(30);
+        assert_eq!(code(ask(&bench.identity, Signup, ANN).await), ErrorCode::EmailRateLimited);
     })
     .await;
 }

@@ -1,8 +1,8 @@
 //! Codes that come back: which one is meant, how often it may be tried, how long it is good.
 
 use keywright_identity::{CodePurpose, IdentitySettings};
-use keywright_protocol::wire::RequestCode;
-use keywright_protocol::{Clock, ErrorCode, Timestamp};
+use keywright_protocol::wire::{CompleteSignup, RequestCode};
+use keywright_protocol::{Clock, CodeRequestId, ErrorCode, Timestamp};
 use keywright_store::testing::on_both;
 use serde_json::json;
 
@@ -11,25 +11,31 @@ use crate::mailing::{Login, Signup, ask, asked, log_in, login, refused, sign_up,
 
 const ANN: &str = "ann@example.com";
 
+fn of_request(request: CodeRequestId, email: &str, code: &str) -> CompleteSignup {
+    CompleteSignup { request_id: Some(request.to_string()), ..signup(email, code) }
+}
+
 #[tokio::test]
 async fn a_wrong_code_says_how_many_tries_are_left_and_the_fifth_voids_it() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
-        let (_, right) = bench.code(Signup, ANN).await;
+        let (request, right) = bench.code(Signup, ANN).await;
+        let guess = async || refused(sign_up(&bench.identity, of_request(request, ANN, wrong(&right))).await);
         for left in [4, 3, 2, 1] {
-            let refusal = refused(sign_up(&bench.identity, signup(ANN, wrong(&right))).await);
+            let refusal = guess().await;
             assert_eq!(refusal.code, ErrorCode::OtpInvalid);
             assert_eq!(refusal.details["attemptsRemaining"], left);
         }
         let stored = bench.scene.mail_codes().await;
         assert!(stored[0].hash.is_some() && stored[0].failures == 4);
-        let refusal = refused(sign_up(&bench.identity, signup(ANN, wrong(&right))).await);
-        assert_eq!(refusal.code, ErrorCode::OtpLockedOut);
+        assert_eq!(guess().await.code, ErrorCode::OtpLockedOut);
         let stored = bench.scene.mail_codes().await;
         assert_eq!((stored[0].hash.clone(), stored[0].state.as_str()), (None, "locked"));
         let restarted = bench.restarted(IdentitySettings::default());
         for identity in [&bench.identity, &restarted] {
-            assert_eq!(code(sign_up(identity, signup(ANN, &right)).await), ErrorCode::OtpLockedOut);
+            for asked in [signup(ANN, &right), of_request(request, ANN, &right)] {
+                assert_eq!(code(sign_up(identity, asked).await), ErrorCode::OtpLockedOut);
+            }
         }
         bench.clock.forward_seconds(30);
         let (_, right) = bench.code(Signup, ANN).await;
@@ -41,37 +47,73 @@ async fn a_wrong_code_says_how_many_tries_are_left_and_the_fifth_voids_it() {
     .await;
 }
 
+#[tokio::test]
+async fn guesses_without_the_request_take_no_try_from_whoever_names_it() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let (request, right) = bench.code(Signup, ANN).await;
+        for left in [4, 3, 2, 1] {
+            let refusal = refused(sign_up(&bench.identity, signup(ANN, wrong(&right))).await);
+            assert_eq!(refusal.code, ErrorCode::OtpInvalid);
+            assert_eq!(refusal.details["attemptsRemaining"], left);
+        }
+        for guess in [wrong(&right), wrong(&right), &right] {
+            assert_eq!(code(sign_up(&bench.identity, signup(ANN, guess)).await), ErrorCode::OtpLockedOut);
+        }
+        let stored = bench.scene.mail_codes().await;
+        assert_eq!(
+            (stored[0].state.as_str(), stored[0].unnamed_failures, stored[0].failures),
+            ("open", 5, 0)
+        );
+        let restarted = bench.restarted(IdentitySettings::default());
+        for left in [4, 3, 2, 1] {
+            let refusal = refused(sign_up(&restarted, of_request(request, ANN, wrong(&right))).await);
+            assert_eq!(refusal.code, ErrorCode::OtpInvalid);
+            assert_eq!(refusal.details["attemptsRemaining"], left);
+        }
+        assert_eq!(code(sign_up(&restarted, signup(ANN, &right)).await), ErrorCode::OtpLockedOut);
+        sign_up(&restarted, of_request(request, ANN, &right)).await.expect("an account");
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_a_hundred_parallel_guesses_on_two_servers_five_are_looked_at() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
         let servers = [bench.identity.clone(), bench.other_server().await];
-        let (_, right) = bench.code(Signup, ANN).await;
-        let guesses = (0..).map(|guess| format!("{guess:06}")).filter(|guess| *guess != right);
-        let guessing: Vec<_> = guesses
-            .take(100)
-            .enumerate()
-            .map(|(number, guess)| {
-                let identity = servers[number % 2].clone();
-                tokio::spawn(async move { sign_up(&identity, signup(ANN, &guess)).await.map(drop) })
-            })
-            .collect();
-        let mut left = Vec::new();
-        let mut locked = 0;
-        for guess in guessing {
-            let refusal = guess.await.expect("it ran").expect_err("wrong");
-            match refusal.code {
-                ErrorCode::OtpInvalid => {
-                    left.push(refusal.details["attemptsRemaining"].as_i64().expect("a number"))
+        let (request, right) = bench.code(Signup, ANN).await;
+        for request_id in [None, Some(request.to_string())] {
+            let guesses = (0..).map(|guess| format!("{guess:06}")).filter(|guess| *guess != right);
+            let guessing: Vec<_> = guesses
+                .take(100)
+                .enumerate()
+                .map(|(number, guess)| {
+                    let identity = servers[number % 2].clone();
+                    let asked = CompleteSignup { request_id: request_id.clone(), ..signup(ANN, &guess) };
+                    tokio::spawn(async move { sign_up(&identity, asked).await.map(drop) })
+                })
+                .collect();
+            let mut left = Vec::new();
+            let mut locked = 0;
+            for guess in guessing {
+                let refusal = guess.await.expect("it ran").expect_err("wrong");
+                match refusal.code {
+                    ErrorCode::OtpInvalid => {
+                        left.push(refusal.details["attemptsRemaining"].as_i64().expect("a number"))
+                    }
+                    ErrorCode::OtpLockedOut => locked += 1,
+                    other => panic!("{other:?}"),
                 }
-                ErrorCode::OtpLockedOut => locked += 1,
-                other => panic!("{other:?}"),
             }
+            left.sort_unstable();
+            assert_eq!((left, locked), (vec![1, 2, 3, 4], 96));
+            assert_eq!(code(sign_up(&bench.identity, signup(ANN, &right)).await), ErrorCode::OtpLockedOut);
         }
-        left.sort_unstable();
-        assert_eq!((left, locked), (vec![1, 2, 3, 4], 96));
-        assert_eq!(bench.scene.mail_codes().await[0].failures, 5);
-        assert_eq!(code(sign_up(&bench.identity, signup(ANN, &right)).await), ErrorCode::OtpLockedOut);
+        let stored = bench.scene.mail_codes().await;
+        assert_eq!((stored[0].unnamed_failures, stored[0].failures), (5, 5));
+        let named = sign_up(&bench.identity, of_request(request, ANN, &right)).await;
+        assert_eq!(code(named), ErrorCode::OtpLockedOut);
     })
     .await;
 }
@@ -120,7 +162,7 @@ async fn what_cannot_be_a_code_is_no_try_and_what_people_type_is_understood() {
         }
         let refused = sign_up(&bench.identity, signup("nobody@example.com", "1")).await;
         assert_eq!(code(refused), ErrorCode::OtpInvalid, "nothing is looked up");
-        assert_eq!(bench.scene.mail_codes().await[0].failures, 0);
+        assert_eq!(bench.scene.mail_codes().await[0].unnamed_failures, 0);
         let typed = format!(" {}-{} \n", &right[..3], &right[3..]);
         sign_up(&bench.identity, signup(ANN, &typed)).await.expect("an account");
     })
@@ -137,6 +179,46 @@ async fn a_code_is_good_once_and_without_one_there_is_none() {
         assert_eq!(code(other), ErrorCode::OtpNotFound, "it is of one mailbox");
         sign_up(&bench.identity, signup(ANN, &right)).await.expect("an account");
         assert_eq!(code(sign_up(&bench.identity, signup(ANN, &right)).await), ErrorCode::OtpAlreadyUsed);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_code_that_nobody_was_mailed_is_refused_without_making_others_wait() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let (request, right) = bench.code(Signup, ANN).await;
+        let turns = bench.scene.mail_turns().await;
+        for asked in [
+            signup("bob@example.com", &right),
+            of_request(request, "bob@example.com", &right),
+            of_request(CodeRequestId::new(), ANN, &right),
+        ] {
+            assert_eq!(code(sign_up(&bench.identity, asked).await), ErrorCode::OtpNotFound);
+        }
+        assert_eq!(bench.scene.mail_turns().await, turns);
+        sign_up(&bench.identity, of_request(request, ANN, &right)).await.expect("an account");
+        assert_eq!(bench.scene.mail_turns().await, turns + 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_accounts_are_hidden_a_used_code_tells_only_who_names_its_request() {
+    on_both(|scene| async move {
+        let hidden = IdentitySettings { hide_accounts: true, ..IdentitySettings::default() };
+        let bench = Bench::with(scene, hidden);
+        let (request, right) = bench.code(Signup, ANN).await;
+        sign_up(&bench.identity, signup(ANN, &right)).await.expect("an account");
+        for email in [ANN, "nobody@example.com"] {
+            let told = [
+                code(sign_up(&bench.identity, signup(email, &right)).await),
+                code(log_in(&bench.identity, login(email, "123456")).await),
+            ];
+            assert_eq!(told, [ErrorCode::OtpNotFound; 2], "{email}");
+        }
+        let named = sign_up(&bench.identity, of_request(request, ANN, &right)).await;
+        assert_eq!(code(named), ErrorCode::OtpAlreadyUsed);
     })
     .await;
 }
@@ -223,29 +305,60 @@ async fn the_fourth_code_voids_the_oldest_and_one_that_is_named_goes_at_once() {
 }
 
 #[tokio::test]
-async fn too_many_wrong_codes_in_a_day_end_all_guessing() {
+async fn too_many_wrong_codes_of_a_mailbox_in_a_day_end_all_guessing_there() {
     on_both(|scene| async move {
-        for (of_mailbox, mailbox) in [(99, ANN), (1_999, "others@example.com")] {
-            let bench = Bench::new(scene.clone());
-            // A day of its own for each.
-            bench.clock.forward_seconds(of_mailbox as i64 * 86_400);
-            let now = bench.clock.now();
-            bench.scene.note_wrong_codes(mailbox, now.plus_seconds(-3_600), of_mailbox).await;
-            let (_, right) = bench.code(Signup, ANN).await;
-            assert!(right.len() == 8 && right.bytes().all(|byte| b"BCDFGHJKLMNPQRSTVWXZ".contains(&byte)));
-            let typed = format!("{}-{}", &right[..4].to_lowercase(), &right[4..]);
-            assert_eq!(code(sign_up(&bench.identity, signup(ANN, "123456")).await), ErrorCode::OtpInvalid);
-            let refusal = refused(sign_up(&bench.identity, signup(ANN, &typed)).await);
-            assert_eq!((refusal.code, refusal.retry_after()), (ErrorCode::EmailRateLimited, Some(82_800)));
-            bench.clock.forward_seconds(30);
-            let refusal = refused(ask(&bench.identity, Signup, ANN).await);
-            assert_eq!((refusal.code, refusal.retry_after()), (ErrorCode::EmailRateLimited, Some(82_770)));
-            let other = ask(&bench.identity, Signup, "bob@example.com").await;
-            assert_eq!(other.is_ok(), mailbox == ANN, "the cap of all is of all");
-            bench.clock.forward_seconds(82_770);
-            let (_, right) = bench.code(Signup, ANN).await;
-            assert_eq!(right.len(), 6, "the day is over");
+        let bench = Bench::new(scene);
+        let now = bench.clock.now();
+        bench.scene.note_wrong_codes(ANN, now.plus_seconds(-3_600), 99).await;
+        let (_, right) = bench.code(Signup, ANN).await;
+        assert!(right.len() == 8 && right.bytes().all(|byte| b"BCDFGHJKLMNPQRSTVWXZ".contains(&byte)));
+        let typed = format!("{}-{}", &right[..4].to_lowercase(), &right[4..]);
+        assert_eq!(code(sign_up(&bench.identity, signup(ANN, "123456")).await), ErrorCode::OtpInvalid);
+        let refusal = refused(sign_up(&bench.identity, signup(ANN, &typed)).await);
+        assert_eq!((refusal.code, refusal.retry_after()), (ErrorCode::EmailRateLimited, Some(82_800)));
+        bench.clock.forward_seconds(30);
+        let refusal = refused(ask(&bench.identity, Signup, ANN).await);
+        assert_eq!((refusal.code, refusal.retry_after()), (ErrorCode::EmailRateLimited, Some(82_770)));
+        ask(&bench.identity, Signup, "bob@example.com").await.expect("another mailbox");
+        bench.clock.forward_seconds(82_770);
+        let (_, right) = bench.code(Signup, ANN).await;
+        assert_eq!(right.len(), 6, "the day is over");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn too_many_wrong_codes_at_accounts_in_a_day_leave_the_server_open_for_long_codes() {
+    on_both(|scene| async move {
+        let hidden = IdentitySettings { hide_accounts: true, ..IdentitySettings::default() };
+        let bench = Bench::with(scene, hidden);
+        bench.signed_up(ANN).await;
+        let (_, short) = bench.code(Login, ANN).await;
+        assert_eq!(short.len(), 6);
+        bench.scene.note_wrong_logins(bench.clock.now().plus_seconds(-3_600), 1_998).await;
+        // What opens no account is not counted: anybody could guess at mailboxes of their own.
+        for (purpose, email) in [(Signup, "bob@example.com"), (Login, "carl@example.com")] {
+            assert_eq!(bench.code(purpose, email).await.1.len(), 8);
+            let refusal = match purpose {
+                Signup => code(sign_up(&bench.identity, signup(email, "123456")).await),
+                Login => code(log_in(&bench.identity, login(email, "123456")).await),
+            };
+            assert_eq!(refusal, ErrorCode::OtpInvalid);
         }
+        for _ in 0..2 {
+            let refused = log_in(&bench.identity, login(ANN, wrong(&short))).await;
+            assert_eq!(code(refused), ErrorCode::OtpInvalid);
+        }
+        for _ in 0..9 {
+            let refusal = refused(log_in(&bench.identity, login(ANN, &short)).await);
+            assert_eq!((refusal.code, refusal.retry_after()), (ErrorCode::OtpLockedOut, None));
+            assert!(refusal.next_action().contains("eight letters"), "{}", refusal.next_action());
+        }
+        bench.clock.forward_seconds(30);
+        let (_, long) = bench.code(Login, ANN).await;
+        log_in(&bench.identity, login(ANN, &long)).await.expect("a key");
+        let long = bench.mailed("bob@example.com");
+        sign_up(&bench.identity, signup("bob@example.com", &long)).await.expect("an account");
     })
     .await;
 }

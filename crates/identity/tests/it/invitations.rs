@@ -16,6 +16,29 @@ fn nothing() -> AcceptInvitation {
     AcceptInvitation::default()
 }
 
+/// Whoever comes in, or is raised, can do everything by signing in.
+#[tokio::test]
+async fn a_token_that_may_not_do_everything_lets_nobody_in_and_raises_nobody() {
+    on_both(|scene| async move {
+        let town = Town::new(Bench::new(scene)).await;
+        let (identity, id, owner) = (town.identity(), town.organization, &town.owner.principal);
+        let member = town.with("member@example.com", Role::Member).await;
+        let (_, narrow) = town.bench.scoped(owner, "narrow", &["projects:create", "api-keys:manage"]).await;
+        let refused = identity.invite(&narrow, id, invitation("eve@example.com", Role::Owner)).await;
+        assert_eq!(code(refused), ErrorCode::InsufficientScope);
+        let refused = identity.change_role(&narrow, id, member.user(), Role::Owner).await;
+        assert_eq!(code(refused), ErrorCode::InsufficientScope);
+        let (_, projects) = town.bench.scoped(owner, "projects", &["projects:create", "projects:read"]).await;
+        let refused = identity.remove_member(&projects, id, member.user()).await;
+        assert_eq!(code(refused), ErrorCode::InsufficientScope);
+        let refused = identity.delete_organization(&projects, id).await;
+        assert_eq!(code(refused), ErrorCode::InsufficientScope);
+        assert_eq!(town.roles().await.len(), 2, "nothing has changed");
+        identity.remove_member(&narrow, id, member.user()).await.expect("who manages keys may end them");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn an_invitation_is_mailed_and_whoever_has_the_mailbox_comes_with_a_key() {
     on_both(|scene| async move {
@@ -199,7 +222,7 @@ async fn inviting_again_replaces_the_invitation_and_mails_once_in_thirty_seconds
 }
 
 #[tokio::test]
-async fn a_mail_that_is_not_taken_leaves_everything_as_it_was() {
+async fn a_mail_that_is_not_taken_leaves_the_invitations_as_they_were() {
     on_both(|scene| async move {
         let town = Town::new(Bench::new(scene)).await;
         let (ada, _) = town.bench.person("ada@example.com").await;
@@ -221,6 +244,28 @@ async fn a_mail_that_is_not_taken_leaves_everything_as_it_was() {
             );
         }
         assert_eq!(town.come(&ada, &first).await.principal.role, Role::Admin);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_invitation_that_was_not_taken_counts_all_the_same_for_whoever_invites() {
+    on_both(|scene| async move {
+        let town = Town::new(Bench::new(scene)).await;
+        let (identity, owner, id) = (town.identity(), &town.owner.principal, town.organization);
+        let invite = || identity.invite(owner, id, invitation("ada@example.com", Role::Member));
+        town.bench.post.set(Delivery::Silent);
+        assert_eq!(code(invite().await), ErrorCode::MailUnavailable);
+        // It may have arrived.
+        let refusal = invite().await.expect_err("a wait");
+        assert_eq!((refusal.code, refusal.retry_after()), (ErrorCode::EmailRateLimited, Some(30)));
+        town.bench.clock.forward_seconds(30);
+        town.bench.post.set(Delivery::Refused);
+        for _ in 1..20 {
+            assert_eq!(code(invite().await), ErrorCode::MailUnavailable);
+        }
+        let refusal = invite().await.expect_err("a wait");
+        assert_eq!((refusal.code, refusal.retry_after()), (ErrorCode::EmailRateLimited, Some(3_570)));
     })
     .await;
 }

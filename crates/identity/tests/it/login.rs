@@ -138,6 +138,13 @@ async fn an_invitation_is_accepted_with_the_code() {
             let there =
                 json!([{ "organizationId": home.organization_id, "organizationName": "My Organization" }]);
             assert_eq!(refusal.details["invitations"], there);
+            let elsewhere = into(keywright_protocol::OrganizationId::new(), email, &right);
+            let refusal = refused(log_in(&bench.identity, elsewhere).await);
+            assert_eq!(refusal.code, ErrorCode::OrganizationNotMember, "it is the name that is wrong");
+            assert_eq!(
+                (&refusal.details["organizations"], &refusal.details["invitations"]),
+                (&json!([]), &there)
+            );
             let (token, made) =
                 log_in(&bench.identity, into(home.organization_id, email, &right)).await.expect("a key");
             assert_eq!((made.organization_id, made.is_new_user), (home.organization_id, known.is_none()));
@@ -213,7 +220,7 @@ async fn at_the_limit_of_keys_the_code_stays_good_and_makes_room() {
         assert_eq!(refusal.code, ErrorCode::MaxApiKeysReached);
         let keys = refusal.details["keys"].as_array().expect("keys");
         assert_eq!(keys.len(), 20);
-        let shown = keys.iter().find(|key| key["id"] == json!(made[0])).expect("one of them");
+        let shown = keys.iter().find(|key| key["keyId"] == json!(made[0])).expect("one of them");
         assert!(shown["keyPrefix"].as_str().is_some_and(|prefix| prefix.starts_with("sk_kw_")));
         assert!(shown["name"].is_string() && shown["createdAt"].is_string());
         assert_eq!(shown["lastUsedAt"], Value::Null);
@@ -265,7 +272,7 @@ async fn a_member_makes_room_with_own_keys_and_an_admin_with_all() {
         let (_, right) = bench.code(Login, BOB).await;
         let refusal = refused(log_in(&bench.identity, login(BOB, &right)).await);
         let keys = refusal.details["keys"].as_array().expect("keys");
-        assert_eq!(keys.iter().map(|key| &key["id"]).collect::<Vec<_>>(), [&json!(own.api_key.key_id)]);
+        assert_eq!(keys.iter().map(|key| &key["keyId"]).collect::<Vec<_>>(), [&json!(own.api_key.key_id)]);
         let revoking = |key| CompleteLogin { revoke_keys: vec![key], ..login(BOB, &right) };
         assert_eq!(code(log_in(&bench.identity, revoking(made[0])).await), ErrorCode::NotFound);
         bench.scene.set_role(other.user, "admin").await;

@@ -97,7 +97,7 @@ async fn wrong_fields_cost_no_try() {
         ] {
             assert_eq!(code(sign_up(&bench.identity, asked).await), expected);
         }
-        assert_eq!(bench.scene.mail_codes().await[0].failures, 0);
+        assert_eq!(bench.scene.mail_codes().await[0].unnamed_failures, 0);
         let blank = CompleteSignup { company: company("  "), ..signup(ANN, &right) };
         let (_, made) = sign_up(&bench.identity, blank).await.expect("an account");
         assert_eq!(made.organization_name, "My Organization");

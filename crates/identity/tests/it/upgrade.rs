@@ -186,7 +186,7 @@ async fn only_the_token_of_a_living_temporary_account_is_upgraded() {
         bench.clock.forward_seconds(300);
         let refusal = bench.identity.complete_signup(Some(&caller), asked()).await;
         assert_eq!(code(refusal), ErrorCode::KeyExpired);
-        assert_eq!(bench.scene.mail_codes().await[0].failures, 0);
+        assert_eq!(bench.scene.mail_codes().await[0].unnamed_failures, 0);
         let fresh = bench.caller().await;
         bench.identity.complete_signup(Some(&fresh), asked()).await.expect("the code is still good");
         // One that is somebody's by now: its token went with the upgrade.

@@ -17,12 +17,13 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use keywright_client::{Client, ClientError};
 use keywright_credentials::login::{BadApiKey, check_api_key, read_api_key};
-use keywright_credentials::{KeyMetadata, NewStoredKey, ProfileName, SavedProfile};
+use keywright_credentials::{KeyMetadata, NewStoredKey, ProfileName, SavedProfile, Source};
 use keywright_protocol::wire::WhoAmI;
 use keywright_protocol::{ErrorCode, Exit, Scope};
 use keywright_secret::Secret;
 use serde::Serialize;
 
+use crate::absent::dead;
 use crate::context::Context;
 use crate::error::{CommandError, a_providers_key};
 use crate::input;
@@ -54,6 +55,13 @@ pub(crate) struct LoginArgs {
     /// The name of the profile; made from the organization's when left out
     #[arg(long, value_name = "PROFILE")]
     name: Option<ProfileName>,
+}
+
+impl LoginArgs {
+    /// Whether a credential is stored under a profile that is chosen for it.
+    pub(crate) fn stores(&self) -> bool {
+        self.command.is_none() && !self.temporary
+    }
 }
 
 /// What else belongs to signing in.
@@ -143,7 +151,7 @@ async fn verify(context: &Context, key: &Secret) -> Result<Known, CommandError> 
             ));
             Ok(Known::default())
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(dead(error.into(), Source::StoredKey)),
     }
 }
 
@@ -215,9 +223,11 @@ fn refused(place: &str, error: BadApiKey) -> CommandError {
             return CommandError::new(Exit::User, "FILE_UNUSABLE", message).because(cause);
         }
         BadApiKey::Empty => ErrorCode::KeyMissing,
-        BadApiKey::TooLong | BadApiKey::NotText | BadApiKey::SeveralLines | BadApiKey::Malformed(_) => {
-            ErrorCode::KeyMalformed
-        }
+        BadApiKey::TooLong
+        | BadApiKey::NotText
+        | BadApiKey::SeveralLines
+        | BadApiKey::Blanks
+        | BadApiKey::Malformed(_) => ErrorCode::KeyMalformed,
         BadApiKey::Foreign { .. } | BadApiKey::Unknown | BadApiKey::OtherKind { .. } => {
             ErrorCode::WrongKeyKind
         }
@@ -229,6 +239,7 @@ fn refused(place: &str, error: BadApiKey) -> CommandError {
              KEYWRIGHT_API_KEY."
                 .to_owned()
         }
+        BadApiKey::Blanks => "Take the blanks away and try again.".to_owned(),
         BadApiKey::Empty => "Check the command or the file that it should come from.".to_owned(),
         _ => code.next_action().to_owned(),
     };

@@ -51,7 +51,8 @@ pub(crate) fn run(arguments: Arguments, output: Output) -> Result<u8, CommandErr
         Some(Command::Run(args)) => return block_on(run::run(&context()?, args)),
         // Whatever was not typed to its end is left.
         Some(Command::Login(args) | Command::Auth(AuthCommand::Login(args))) => {
-            return block_on_and_leave(login::login(&context()?, args));
+            let context = if args.stores() { Context::signing_in(global, output) } else { context() }?;
+            return block_on_and_leave(login::login(&context, args));
         }
         Some(Command::Logout(args) | Command::Auth(AuthCommand::Logout(args))) => {
             block_on(logout::logout(&context()?, args))

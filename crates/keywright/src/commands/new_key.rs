@@ -64,7 +64,7 @@ impl MaskedKey {
 
     /// In a line.
     pub(crate) fn describe(&self) -> String {
-        let end = self.expires_at.map_or_else(|| "does not end".to_owned(), |end| format!("ends {end}"));
+        let end = self.expires_at.map_or_else(|| "never ends".to_owned(), |end| format!("ends {end}"));
         format!("{}… ({}), which {end}", printable(&self.key_prefix), printable(&self.name))
     }
 }

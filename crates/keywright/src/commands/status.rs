@@ -1,5 +1,6 @@
 //! `keywright status`: which server, which credential and what that shadows, and what `run` does where there
-//! is no server. Makes nothing, refreshes a session at most, and succeeds whatever it finds.
+//! is no server. Makes no account, refreshes a session at most, notes nothing but names that have changed, and
+//! succeeds whatever it finds.
 
 mod credential;
 
@@ -10,8 +11,10 @@ use serde::Serialize;
 
 use credential::{CredentialStatus, warnings};
 
+use crate::caution;
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::keeping;
 use crate::local::{Found, Serverless, describe};
 use crate::spinner::Spinner;
 use crate::table::printable;
@@ -19,6 +22,10 @@ use crate::table::printable;
 /// Looks and prints.
 pub(crate) async fn status(context: &Context) -> Result<(), CommandError> {
     let status = Status::look(context).await;
+    if let Some(who) = &status.account {
+        keeping::caller(context, who);
+        caution::caller(context, who);
+    }
     context.output.data(&status, || status.describe())
 }
 
@@ -214,14 +221,12 @@ impl Status {
         }
         if let Some(who) = &self.account {
             let kind = if who.temporary { " (temporary)" } else { "" };
-            let email =
-                who.email.as_deref().map(|email| format!(" {}", printable(email))).unwrap_or_default();
-            lines.push(format!("account     {}{email}{kind}", who.account.user_id));
-            lines.push(format!(
-                "            {} {}",
-                who.account.organization_id,
-                printable(&who.organization_name)
-            ));
+            lines.push(format!("account     {}{kind}", who.account.user_id));
+            let (email, role) = (who.email.as_deref().map(printable), who.role.map(|role| role.to_string()));
+            let known: Vec<String> = email.into_iter().chain(role).collect();
+            if !known.is_empty() {
+                lines.push(format!("            {}", known.join(", ")));
+            }
             if let Some(end) = who.expires_at {
                 lines.push(format!("            ends {end}"));
             }

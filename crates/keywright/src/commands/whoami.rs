@@ -4,6 +4,7 @@ use keywright_credentials::Source;
 use keywright_protocol::wire::WhoAmI;
 use serde::Serialize;
 
+use crate::caution;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::keeping;
@@ -13,6 +14,7 @@ use crate::table::printable;
 pub(crate) async fn whoami(context: &Context) -> Result<(), CommandError> {
     let who = context.call("asking the server", async |client| client.whoami().await).await?;
     keeping::caller(context, &who);
+    caution::caller(context, &who);
     let source = context.credential()?.map(|used| used.source);
     let seen = Seen {
         profile: context.profile.as_str(),
@@ -44,13 +46,18 @@ fn describe(context: &Context, source: Option<Source>, who: &WhoAmI) -> String {
     let scopes: Vec<&str> = who.scopes.iter().map(|scope| scope.as_str()).collect();
     let place = source.map(|source| format!(", from {}", source.describe())).unwrap_or_default();
     let ends = who.expires_at.map_or_else(|| "never".to_owned(), |end| end.to_string());
-    [
-        format!("user          {}{kind}", who.account.user_id),
-        format!("organization  {} {}", who.account.organization_id, printable(&who.organization_name)),
-        format!("profile       {} (from {})", context.profile, context.profile_source.describe()),
-        format!("token         {} ({}{place})", who.token_id, printable(&who.token_kind)),
-        format!("scopes        {}", scopes.join(" ")),
-        format!("ends          {ends}"),
-    ]
-    .join("\n")
+    let email = who.email.as_deref().map(|email| format!("e-mail        {}", printable(email)));
+    let role = who.role.map(|role| format!("role          {role}"));
+    let lines = [
+        Some(format!("user          {}{kind}", who.account.user_id)),
+        email,
+        role,
+        Some(format!("organization  {} {}", who.account.organization_id, printable(&who.organization_name))),
+        Some(format!("server        {}", context.server.url)),
+        Some(format!("profile       {} (from {})", context.profile, context.profile_source.describe())),
+        Some(format!("token         {} ({}{place})", who.token_id, printable(&who.token_kind))),
+        Some(format!("scopes        {}", scopes.join(" "))),
+        Some(format!("ends          {ends}")),
+    ];
+    lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }

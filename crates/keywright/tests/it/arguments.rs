@@ -19,8 +19,25 @@ fn a_mistyped_command_exits_2_and_as_json_in_the_envelope() {
     assert!(ended.stdout.is_empty() && ended.stderr.contains("nonsense"));
     let ended = cli.run(["--json", "tokens", "create", "--lifetime", "never"]).with_code(2);
     assert_eq!(ended.json()["error"]["code"], "USAGE");
+    for (arguments, named) in [
+        (&["auth", "signup-request", "--json"][..], "--email <EMAIL>"),
+        (&["--json", "tokens", "create", "--lifetime", "never"], "'never' for '--lifetime <LENGTH>'"),
+        (&["--json", "tokens", "lst"], "'lst'"),
+    ] {
+        let error = cli.run(arguments).with_code(2).json()["error"].clone();
+        assert!(error["message"].as_str().unwrap().contains(named), "{error}");
+        assert!(!error.to_string().contains("\\n") && !error.to_string().contains("u001b"), "{error}");
+    }
+    let tip = cli.run(["--json", "tokens", "lst"]).json()["error"]["nextAction"].clone();
+    assert!(tip.as_str().unwrap().contains("'list'"), "{tip}");
     // What belongs to the program is not ours.
     assert!(cli.run(["run", "--nonsense", "--", "x", "--json"]).with_code(2).stdout.is_empty());
+}
+
+#[test]
+fn a_step_that_mends_it_stands_alone() {
+    let ended = Cli::new().run(["tokens", "rm", "--all-mine"]).with_code(2).stderr;
+    assert!(ended.contains("next: Add `--yes`.") && ended.matches("next: ").count() == 1, "{ended}");
 }
 
 #[test]

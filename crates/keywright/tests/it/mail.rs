@@ -50,10 +50,11 @@ fn the_outbox_shows_the_code_beside_a_running_server() {
 #[test]
 fn an_empty_outbox_says_why() {
     let home = Home::new();
-    let nothing = home.run(["admin", "outbox"]).with_code(0);
-    assert_eq!(nothing.stdout, "");
-    assert!(nothing.stderr.contains("No server has been started on this folder"), "{}", nothing.stderr);
-    assert_eq!(home.run(["admin", "outbox", "--json"]).json()["data"], json!({ "mails": [] }));
+    for folder in [&[][..], &["--data-dir", "/nonexistent"]] {
+        let nothing = home.run(["admin", "outbox"].iter().chain(folder)).with_code(1);
+        assert_eq!(nothing.stdout, "");
+        assert!(nothing.stderr.contains("No server has been started on this folder"), "{}", nothing.stderr);
+    }
     let last = home.run(["admin", "outbox", "--last", "--json"]).with_code(1).json();
     assert_eq!(last["error"]["code"], "OUTBOX_EMPTY");
     let smtp = ["--mail-smtp", "smtp://localhost", "--mail-from", "k@example.com"];
@@ -62,6 +63,7 @@ fn an_empty_outbox_says_why() {
     drop(Served::with(&home, ["--demo"]));
     let none = home.run(["admin", "outbox", "--to", MAILBOX]).with_code(0);
     assert!(none.stderr.contains("No mail to agent@example.com is in "), "{}", none.stderr);
+    assert_eq!(home.run(["admin", "outbox", "--json"]).json()["data"], json!({ "mails": [] }));
     std::fs::write(home.data("outbox"), "in the way").unwrap();
     assert!(home.run(["admin", "outbox"]).with_code(1).stderr.contains("outbox cannot be read"));
 }

@@ -70,7 +70,7 @@ fn profiles_are_listed_chosen_and_forgotten() {
     }
 
     let gone = fresh.run(["profiles", "rm", "acme", "--yes", "--json"]).with_code(0);
-    assert_eq!(gone.json()["data"], json!({ "removed": "acme", "active": "default", "revoked": [] }));
+    assert_eq!(gone.json()["data"], json!({ "removed": "acme", "active": null, "revoked": [] }));
     assert!(gone.stderr.contains("stays good at"), "{}", gone.stderr);
     assert_eq!(names(&fresh), ["other-ltd"]);
     let stored = std::fs::read_to_string(fresh.credentials()).unwrap();

@@ -70,15 +70,6 @@ fn a_refusal_of_the_server_is_shown_with_its_next_action() {
 }
 
 #[test]
-fn a_damaged_credential_file_is_set_aside_and_work_goes_on() {
-    let cli = Cli::new();
-    std::fs::create_dir_all(cli.credentials().parent().unwrap()).unwrap();
-    std::fs::write(cli.credentials(), "{\"canary").unwrap();
-    let ended = cli.run(["whoami"]).with_code(0);
-    assert!(ended.stderr.contains(".corrupt-") && !ended.stderr.contains("canary"));
-}
-
-#[test]
 fn a_credential_goes_to_the_server_that_issued_it_only() {
     let cli = Cli::new();
     cli.run(["whoami"]).with_code(0);

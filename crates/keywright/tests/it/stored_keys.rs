@@ -1,10 +1,14 @@
 //! The stored key in use, when something becomes of it: its end comes near, it is rotated or deleted.
 
-use keywright_protocol::{Clock, SystemClock};
+use std::process::{Command, Stdio};
+
+use keywright_protocol::{Clock, OrganizationId, SystemClock, UserId};
+use keywright_secret::{PlatformToken, TokenKind};
 use serde_json::{Value, json};
 
 use crate::accounts::{log_in, sign_up};
 use crate::home::{Ended, Home};
+use crate::scripted::Scripted;
 use crate::served::Served;
 
 /// What the credential file holds for the server under `profile`.
@@ -40,6 +44,12 @@ fn a_key_that_ends_within_a_week_is_warned_of_with_what_mends_it() {
     log_in(&served, &fresh, raw(&short));
     let id = short["keyId"].as_str().unwrap();
     let mend = format!("keywright tokens rotate {id}");
+    assert_eq!(fresh.run(["whoami"]).with_code(0).stderr, "", "it was meant to be short");
+    let age = || {
+        let long_ago = SystemClock.now().plus_seconds(-40 * 86_400).to_string();
+        edit(&fresh, &served, "acme", |entry| entry["apiKey"]["createdAt"] = json!(long_ago));
+    };
+    age();
     for command in [&["whoami"][..], &["tokens", "list"], &["run", "--", "true"], &["status", "--json"]] {
         let ended = fresh.run(command).with_code(0);
         assert_eq!(ended.stderr.matches("warning:").count(), 1, "{command:?}: {}", ended.stderr);
@@ -52,10 +62,12 @@ fn a_key_that_ends_within_a_week_is_warned_of_with_what_mends_it() {
     log_in(&served, &fresh, raw(&longer));
     assert_eq!(fresh.run(["whoami"]).with_code(0).stderr, "");
     fresh.run(["tokens", "update", longer["keyId"].as_str().unwrap(), "--lifetime", "2d"]).with_code(0);
+    age();
     assert!(fresh.run(["whoami"]).with_code(0).stderr.contains("ends in 47 hours"), "the new end is known");
     // One that cannot rotate itself is told another way.
     let narrow = made(&served, &home, &ada.key, &["--lifetime", "2h"]);
     log_in(&served, &fresh, raw(&narrow));
+    age();
     let said = fresh.run(["whoami"]).with_code(0).stderr;
     assert!(
         said.contains("minutes") && said.contains("login --api-key-file") && !said.contains("rotate"),
@@ -71,12 +83,76 @@ fn a_key_that_ends_within_a_week_is_warned_of_with_what_mends_it() {
 }
 
 #[test]
+fn a_key_that_is_named_is_warned_of_where_the_server_tells_its_end_anyway() {
+    let (home, server) = (Home::new(), Scripted::start());
+    let ends = SystemClock.now().plus_seconds(3 * 86_400 + 60);
+    // Made in 2024.
+    let id = "key_018cc251f4007000800000000000000a";
+    let account = json!({"userId": UserId::new(), "organizationId": OrganizationId::new()});
+    let who = json!({
+        "account": account, "organizationName": "Acme", "temporary": false, "administrator": false,
+        "tokenId": id, "tokenKind": "sk", "scopes": ["models:use", "api-keys:manage"], "expiresAt": ends,
+    });
+    server.answers("/api/v1/whoami", (200, json!({"success": true, "data": who})));
+    server.answers("/healthz", (200, json!({"success": true, "data": {"version": "0.1.0"}})));
+    let key = PlatformToken::mint(TokenKind::ApiKey);
+    for command in ["whoami", "status"] {
+        let mut command = home.command([command]);
+        command.env("KEYWRIGHT_SERVER", &server.url).env("KEYWRIGHT_API_KEY", key.expose());
+        let said = Ended::of(&mut command).with_code(0).stderr;
+        assert!(said.contains("from KEYWRIGHT_API_KEY ends in 3 days"), "{said}");
+        assert!(
+            said.contains(&format!("tokens rotate {id}")) && said.matches("warning:").count() == 1,
+            "{said}"
+        );
+    }
+}
+
+/// `script` gives the command a terminal.
+#[test]
+fn on_a_terminal_a_rotated_key_that_was_stored_is_masked() {
+    let (home, fresh) = (Home::new(), Home::new());
+    let served = Served::demo(&home);
+    let ada = sign_up(&served, &home, "ada@example.com", "Acme");
+    let scopes = ["--name", "mine", "--scope", "models:use,api-keys:manage"];
+    log_in(&served, &fresh, raw(&made(&served, &home, &ada.key, &scopes)));
+    for (flag, whole) in [("", false), (" --show", true)] {
+        let line = format!("{} tokens rotate mine{flag}", env!("CARGO_BIN_EXE_keywright"));
+        let mut command = Command::new("script");
+        command.args(["-qec", &line, "/dev/null"]).env_clear().env("PATH", "/usr/bin:/bin");
+        command.env("HOME", fresh.path()).env("TERM", "dumb").stdin(Stdio::null());
+        let seen = Ended::of(&mut command).with_code(0).stdout;
+        let stored = entry(&fresh, &served, "acme")["apiKey"]["raw"].as_str().unwrap().to_owned();
+        assert_eq!(seen.contains(&stored), whole, "{seen}");
+        assert!(
+            seen.contains(stored.get(..10).unwrap()) && seen.contains("stored in the profile acme"),
+            "{seen}"
+        );
+    }
+}
+
+#[test]
+fn a_key_that_would_outlive_its_temporary_account_is_told_to_be_cut() {
+    let home = Home::new();
+    let served = Served::demo(&home);
+    let cut = served.cli(&home, ["tokens", "create", "--lifetime", "365d"]).with_code(0);
+    assert!(cut.stderr.contains("no key outlives its account, which ends"), "{}", cut.stderr);
+    let whole = served.cli(&home, ["tokens", "create", "--lifetime", "1h"]).with_code(0);
+    assert!(!whole.stderr.contains("outlives"), "{}", whole.stderr);
+}
+
+#[test]
 fn a_key_of_a_temporary_account_is_not_told_to_rotate_in_circles() {
     let (home, fresh) = (Home::new(), Home::new());
     let served = Served::demo(&home);
     let account = served.temporary();
     let key = made(&served, &home, &account, &["--scope", "models:use,api-keys:manage"]);
     log_in(&served, &fresh, raw(&key));
+    // Much later, as far as this machine knows.
+    let stored = std::fs::read_to_string(fresh.credentials()).unwrap();
+    let aged = stored.replace(key["createdAt"].as_str().unwrap(), "2026-01-01T00:00:00.000Z");
+    assert_ne!(aged, stored);
+    std::fs::write(fresh.credentials(), aged).unwrap();
     let said = fresh.run(["whoami"]).with_code(0).stderr;
     assert!(said.contains("auth signup-request") && !said.contains("rotate"), "{said}");
 }

@@ -52,15 +52,16 @@ impl Post {
         Ok(Self { server, from: config.mail.from.clone(), way, clock })
     }
 
-    async fn hand_over(&self, mail: &Mail) -> Result<(), String> {
+    async fn hand_over(&self, mail: &Mail) -> Result<(), MailFailed> {
         let now = self.clock.now();
         let letter = text::compose(mail, &self.server);
-        let message =
-            message(self.from.as_ref(), &mail.to, &letter, now).map_err(|error| error.to_string())?;
+        let message = message(self.from.as_ref(), &mail.to, &letter, now)
+            .map_err(|error| MailFailed::refused(error.to_string()))?;
         match &self.way {
             Way::Smtp(smtp) => smtp.hand_over(&message).await,
             Way::Outbox(outbox) => outbox.put(message.formatted(), now).await.map_err(|error| {
-                format!("a file in {} cannot be written: {error}", outbox.folder().display())
+                let folder = outbox.folder().display();
+                MailFailed::refused(format!("a file in {folder} cannot be written: {error}"))
             }),
         }
     }
@@ -76,7 +77,8 @@ impl Mailer for Post {
             };
             let sent = if outcome.is_ok() { "sent" } else { "failed" };
             metrics::counter!("keywright_mails_total", "kind" => kind, "outcome" => sent).increment(1);
-            outcome.map_err(|reason| MailFailed(reason::for_the_log(&reason, code)))
+            outcome
+                .map_err(|failed| MailFailed { reason: reason::for_the_log(&failed.reason, code), ..failed })
         })
     }
 }

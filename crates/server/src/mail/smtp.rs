@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use keywright_dial::TlsSetupError;
+use keywright_identity::MailFailed;
 use lettre::Message;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
@@ -53,14 +54,18 @@ impl Smtp {
     }
 
     /// Hands `message` over, or says why not.
-    pub(super) async fn hand_over(&self, message: &Message) -> Result<(), String> {
+    pub(super) async fn hand_over(&self, message: &Message) -> Result<(), MailFailed> {
         let (host, port) = (&self.server.host, self.server.port);
         // Dropping it closes the connection, whatever it waits for.
         let mut connection = match timeout(PATIENCE, self.deliver(message)).await {
             Ok(Ok(connection)) => connection,
-            Ok(Err(reason)) => return Err(format!("the mail server {host}:{port} {reason}")),
+            Ok(Err(failed)) => {
+                let reason = format!("the mail server {host}:{port} {}", failed.reason);
+                return Err(MailFailed { reason, ..failed });
+            }
             Err(_) => {
-                return Err(format!("the mail server {host}:{port} did not take it within {PATIENCE:?}"));
+                let reason = format!("the mail server {host}:{port} did not take it within {PATIENCE:?}");
+                return Err(MailFailed::unanswered(reason));
             }
         };
         // The mail is taken; how the server says goodbye is of no concern.
@@ -68,26 +73,35 @@ impl Smtp {
         Ok(())
     }
 
-    async fn deliver(&self, message: &Message) -> Result<AsyncSmtpConnection, String> {
-        let mut connection = self.connect().await.map_err(|error| format!("cannot be spoken to: {error}"))?;
+    async fn deliver(&self, message: &Message) -> Result<AsyncSmtpConnection, MailFailed> {
+        let connected = self.connect().await;
+        let mut connection =
+            connected.map_err(|error| MailFailed::refused(format!("cannot be spoken to: {error}")))?;
         let encrypt = match self.server.protection {
             Protection::Tls => false,
             Protection::Loopback => connection.can_starttls(),
             Protection::StartTls if connection.can_starttls() => true,
-            Protection::StartTls => return Err(NO_STARTTLS.to_owned()),
+            Protection::StartTls => return Err(MailFailed::refused(NO_STARTTLS)),
         };
         if encrypt {
             let started = connection.starttls(self.tls.clone(), &self.hello).await;
-            started.map_err(|error| format!("offers STARTTLS, which fails: {error}"))?;
+            started.map_err(|error| MailFailed::refused(format!("offers STARTTLS, which fails: {error}")))?;
         }
         if let Some(login) = &self.server.login {
             let credentials = Credentials::new(login.user.clone(), login.password.expose().to_owned());
             let proven = connection.auth(DEFAULT_MECHANISMS, &credentials).await;
-            proven.map_err(|error| format!("takes no login: {}", without_words(&error)))?;
+            proven
+                .map_err(|error| MailFailed::refused(format!("takes no login: {}", without_words(&error))))?;
         }
         let sent = connection.send(message.envelope(), &message.formatted()).await;
-        sent.map_err(|error| format!("refuses the mail: {error}"))?;
-        Ok(connection)
+        match sent {
+            Ok(_) => Ok(connection),
+            Err(error) if error.status().is_some() || error.is_client() => {
+                Err(MailFailed::refused(format!("refuses the mail: {error}")))
+            }
+            // It may have been lost with the mail's last line, and only the answer to that did not come.
+            Err(error) => Err(MailFailed::unanswered(format!("broke off while it took the mail: {error}"))),
+        }
     }
 
     async fn connect(&self) -> Result<AsyncSmtpConnection, Error> {

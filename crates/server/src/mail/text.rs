@@ -74,7 +74,12 @@ fn invitation(
     };
     let organization =
         name.map_or("an organization".to_owned(), |name| format!("the organization \"{name}\""));
-    let by = invited_by.map_or("You are invited".to_owned(), |mailbox| format!("{mailbox} invites you"));
+    let by = match invited_by {
+        Some(mailbox) if is_plain(mailbox) => format!("{mailbox} invites you"),
+        // What stands before the @ could be a link.
+        Some(mailbox) => format!("Somebody at {} invites you", mailbox.domain()),
+        None => "You are invited".to_owned(),
+    };
     let until = minute(expires_at);
     let text = format!(
         "{by} to {organization}\n\
@@ -94,6 +99,13 @@ fn invitation(
     Letter { subject, text: Secret::new(text) }
 }
 
+/// Whether nothing in a mailbox could be taken for a link: it is chosen by whoever invites.
+fn is_plain(mailbox: &Mailbox) -> bool {
+    let local = mailbox.as_str().split('@').next().unwrap_or_default();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._+-".contains(&byte);
+    local.bytes().all(plain) && !local.starts_with("www.")
+}
+
 /// A code as people read it: digits together, letters in two halves.
 fn as_written(code: &str) -> String {
     match code.split_at_checked(4) {
@@ -110,15 +122,15 @@ fn minute(at: Timestamp) -> String {
 }
 
 /// What somebody says, in a form that does no harm; `None` when nothing is left of it. Letters of other
-/// scripts and signs that make links or addresses become question marks. A dot stays before a digit only, as
-/// in versions: mail programs make links of anything that looks like a host name.
+/// scripts and signs that make links or addresses become question marks. A dot or slash stays before a
+/// digit only, as in versions: mail programs make links of anything that looks like a host name.
 fn said(text: &str, most: usize) -> Option<String> {
     let mut plain = String::new();
     let mut characters = text.chars().filter(|c| !c.is_control()).peekable();
     while let Some(character) = characters.next() {
         let before_digit = characters.peek().is_some_and(char::is_ascii_digit);
         plain.push(match character {
-            '.' if !before_digit => ' ',
+            '.' | '/' if !before_digit => ' ',
             c if c.is_ascii_alphanumeric() || " .-_/()+,;'&".contains(c) => c,
             _ => '?',
         });
@@ -143,7 +155,8 @@ mod tests {
         for (text, shown) in [
             ("keywright/0.1.0 (linux; x86_64)", Some("keywright/0.1.0 (linux; x86_64)")),
             ("build-7.corp.example.com", Some("build-7 corp example com")),
-            ("https://evil.example/?a=1", Some("https?//evil example/?a?1")),
+            ("https://evil.example/?a=1", Some("https? evil example ?a?1")),
+            ("Payroll 1.2.3.4/login", Some("Payroll 1.2.3.4 login")),
             ("ask me@evil.example", Some("ask me?evil example")),
             ("a\r\nBcc: b@c.example", Some("aBcc? b?c example")),
             ("a\u{202e}b", Some("a?b")),
@@ -157,6 +170,20 @@ mod tests {
             assert_eq!(said(text, 64).as_deref(), shown, "{text:?}");
         }
         assert_eq!(said(&"a".repeat(99), 64).map(|line| line.len()), Some(64));
+    }
+
+    #[test]
+    fn a_mailbox_that_looks_like_a_link_is_named_by_its_domain() {
+        let by = |mailbox: &str| {
+            let mailbox = mailbox.parse().expect("a mailbox");
+            let end = Timestamp(1_795_000_000_000);
+            let letter = invitation("x", OrganizationId::LOCAL, None, Role::Member, Some(&mailbox), end);
+            letter.text.expose().lines().next().unwrap_or_default().to_owned()
+        };
+        assert!(by("ada.b+c@example.com").starts_with("ada.b+c@example.com invites you"));
+        for link in ["www.evil.example@example.com", "evil.example/win?id=1@example.com"] {
+            assert!(by(link).starts_with("Somebody at example.com invites you"), "{}", by(link));
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ fn assert_unavailable(answer: &Whole) {
     answer.assert_refused(ErrorCode::MailUnavailable);
     let next = answer.json()["error"]["nextAction"].as_str().expect("what to do").to_owned();
     assert!(next.contains("Try again shortly"), "{next}");
-    assert_eq!(answer.header("retry-after"), None, "nothing was counted, so there is no wait");
+    assert_eq!(answer.header("retry-after"), None, "there is no wait");
 }
 
 #[tokio::test(flavor = "multi_thread")]

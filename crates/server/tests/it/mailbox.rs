@@ -281,18 +281,21 @@ async fn at_the_limit_of_keys_a_login_makes_room() {
     let keys = error["details"]["keys"].as_array().expect("keys");
     assert_eq!((keys.len(), &error["details"]["limit"]), (20, &json!(20)));
     for key in keys {
-        assert!(["id", "name", "keyPrefix", "createdAt"].iter().all(|field| key[field].is_string()), "{key}");
+        assert!(
+            ["keyId", "name", "keyPrefix", "createdAt"].iter().all(|field| key[field].is_string()),
+            "{key}"
+        );
     }
     body["revokeKeys"] = json!([KeyId::new()]);
     refuse(&server, routes::LOGIN_COMPLETE, body.clone(), ErrorCode::NotFound).await;
-    body["revokeKeys"] = json!([keys[0]["id"]]);
+    body["revokeKeys"] = json!([keys[0]["keyId"]]);
     let made: SignedIn = server.data(Call::post(routes::LOGIN_COMPLETE, &body)).await;
     whoami(&server, made.api_key.raw.as_deref().expect("the key itself")).await;
     assert_eq!(server.keys(&ann.token).await.keys.len(), 20);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mail_that_nobody_takes_is_told_in_time_and_counts_for_nothing() {
+async fn a_mail_that_nobody_takes_is_told_in_time_and_another_may_be_asked_for_at_once() {
     let server = TestServer::start().await;
     for delivery in [Delivery::Refused, Delivery::Silent] {
         server.post.set(delivery);

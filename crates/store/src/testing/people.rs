@@ -14,14 +14,22 @@ pub struct StoredMailCode {
     pub state: String,
     /// Its hash, as long as it is good.
     pub hash: Option<Vec<u8>>,
-    /// How many wrong tries it has had.
+    /// How many wrong tries it has had by who named its request.
     pub failures: i64,
+    /// How many by who did not.
+    pub unnamed_failures: i64,
 }
 
 impl Scene {
     /// The codes that are stored, the first one first.
     pub async fn mail_codes(&self) -> Vec<StoredMailCode> {
         self.store.all(CODES, values![]).await.expect("codes")
+    }
+
+    /// How many have waited for their turn to ask for a code or to try one.
+    pub async fn mail_turns(&self) -> i64 {
+        let row: Option<(i64,)> = self.store.first(MAIL_TURNS, values![]).await.expect("a count");
+        row.expect("a row").0
     }
 
     /// How many rows tables have that only sign-ups and mails fill: users, organizations, keys, requests for
@@ -35,12 +43,21 @@ impl Scene {
         counts
     }
 
-    /// Notes wrong codes of a mailbox, all at once.
+    /// Notes wrong codes of a mailbox without an account, all at once.
     pub async fn note_wrong_codes(&self, mailbox: &str, at: Timestamp, how_many: usize) {
+        self.note_wrong(NOTE_WRONG, mailbox, at, how_many).await;
+    }
+
+    /// Notes wrong codes with which somebody tried to sign in to accounts, all at once.
+    pub async fn note_wrong_logins(&self, at: Timestamp, how_many: usize) {
+        self.note_wrong(NOTE_WRONG_LOGIN, "accounts@example.com", at, how_many).await;
+    }
+
+    async fn note_wrong(&self, sql: &'static str, mailbox: &str, at: Timestamp, how_many: usize) {
         let mut open = self.store.begin().await.expect("a transaction");
         for number in 0..how_many {
             let id = format!("{mailbox} {} {number}", at.0);
-            open.execute(NOTE_WRONG, values![&id, mailbox, at]).await.expect("noted");
+            open.execute(sql, values![&id, mailbox, at]).await.expect("noted");
         }
         open.commit().await.expect("a commit");
     }
@@ -124,7 +141,9 @@ impl Scene {
     }
 }
 
-const CODES: &str = "SELECT mailbox, state, hash, failures FROM mail_codes ORDER BY created_at, id";
+const CODES: &str =
+    "SELECT mailbox, state, hash, failures, unnamed_failures FROM mail_codes ORDER BY created_at, id";
+const MAIL_TURNS: &str = "SELECT n FROM turns WHERE name = 'mail'";
 const COUNTS: [&str; 7] = [
     "SELECT COUNT(*) FROM users",
     "SELECT COUNT(*) FROM organizations",
@@ -134,7 +153,10 @@ const COUNTS: [&str; 7] = [
     "SELECT COUNT(*) FROM invitations",
     "SELECT COUNT(*) FROM record_moves",
 ];
-const NOTE_WRONG: &str = "INSERT INTO mail_code_failures (id, mailbox, at) VALUES ($1, $2, $3)";
+const NOTE_WRONG: &str =
+    "INSERT INTO mail_code_failures (id, mailbox, at, at_account) VALUES ($1, $2, $3, FALSE)";
+const NOTE_WRONG_LOGIN: &str =
+    "INSERT INTO mail_code_failures (id, mailbox, at, at_account) VALUES ($1, $2, $3, TRUE)";
 const NOTE_MAIL: &str =
     "INSERT INTO mail_requests (id, address, mailbox, at, cool_until) VALUES ($1, $1, $1, $2, $2)";
 const FOUND: &str = "INSERT INTO organizations (id, name, seq, created_at) VALUES ($1, $2, 0, $3)";

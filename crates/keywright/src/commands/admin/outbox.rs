@@ -43,7 +43,8 @@ pub(crate) fn show(args: &OutboxArgs, insecure: bool, output: Output) -> Result<
     if let Some(to) = &args.to {
         mails.retain(|mail| mail.to == to.as_str());
     }
-    if args.last {
+    let is_anywhere = config.mail.server.is_some() || config.data_dir.exists();
+    if args.last || !is_anywhere {
         let newest = mails.pop().ok_or_else(|| {
             let (message, hint) = why_empty(&config, args.to.as_ref());
             CommandError::new(Exit::User, "OUTBOX_EMPTY", message).hint(hint)

@@ -63,6 +63,7 @@ impl CompletionArgs {
     ) -> Result<(), CommandError> {
         let place = self.place.choose(global, output)?;
         let context = &place.context;
+        saved::check(context)?;
         let code = self.read_code(output)?;
         let client = place.connect().await?;
         let pending = Pending::of(context, purpose, &self.email);

@@ -46,7 +46,7 @@ impl PlaceArgs {
                 .map_err(|error| CommandError::bad_server("--base-url", &error))?;
             global.server = Some(server.to_string());
         }
-        Ok(Place { context: Context::new(global, output)?, endpoint, insecure })
+        Ok(Place { context: Context::signing_in(global, output)?, endpoint, insecure })
     }
 }
 

@@ -1,18 +1,13 @@
 //! `keywright auth signup-request` and `login-request`: a code is mailed.
 
-use std::io::IsTerminal;
-
 use clap::Args;
-use keywright_client::ClientError;
 use keywright_credentials::CodePurpose;
 use keywright_credentials::launch::shell_quoted;
-use keywright_protocol::ErrorCode;
 use keywright_protocol::wire::RequestCode;
 
 use super::pending::Pending;
 use super::place::PlaceArgs;
 use crate::arguments::Global;
-use crate::context::Context;
 use crate::error::CommandError;
 use crate::output::Output;
 use crate::spinner::Spinner;
@@ -50,7 +45,7 @@ pub(super) async fn request(
         CodePurpose::Login => client.request_login(&request).await,
     };
     drop(spinner);
-    let requested = requested.map_err(|error| refused(context, error))?;
+    let requested = requested?;
     pending.note(requested.request_id);
     let minutes = requested.expires_in_seconds / 60;
     output.data(&requested, || {
@@ -63,20 +58,6 @@ pub(super) async fn request(
     let (email, flags) = (shell_quoted(&args.email), place.flags());
     output.say(&format!("Next: keywright auth {command} --email {email} --code -{flags}"));
     Ok(())
-}
-
-/// On a terminal with until when to wait, if that is all there is to do.
-fn refused(context: &Context, error: ClientError) -> CommandError {
-    let cooling = error.code() == Some(ErrorCode::OtpResendCooldown);
-    let error = CommandError::from(error);
-    let seconds = error.detail("retryInSeconds").and_then(serde_json::Value::as_i64);
-    match seconds {
-        Some(seconds) if cooling && !context.output.is_json() && std::io::stderr().is_terminal() => {
-            let then = context.now().plus_seconds(seconds);
-            error.hint(format!("Another code can be asked for in {seconds} s, at {then}."))
-        }
-        _ => error,
-    }
 }
 
 /// What to call this machine in the mail, for the person who reads it.

@@ -88,11 +88,13 @@ pub(super) fn report(context: &Context, offer: &Offer, upgrade: &Upgrade) {
             format!("Your temporary account of {day} is this account now; {ended}.")
         }
         (UpgradeOutcome::Upgraded, 1) => {
-            format!("Your temporary account of {day} is this account now; its key goes on, and {ended}.")
+            format!(
+                "Your temporary account of {day} is this account now; its key goes on, until its own end, and {ended}."
+            )
         }
         (UpgradeOutcome::Upgraded, kept) => {
             format!(
-                "Your temporary account of {day} is this account now; its {kept} keys go on, and {ended}."
+                "Your temporary account of {day} is this account now; its {kept} keys go on, until their own end, and {ended}."
             )
         }
     };

@@ -2,7 +2,7 @@
 
 use keywright_client::PlainText;
 use keywright_credentials::{
-    ChosenServer, Credentials, ProfileName, ServerSource, Settings, choose_profile, choose_server,
+    ChosenServer, Credentials, ProfileName, Settings, Standing, choose_profile, choose_server,
 };
 
 use super::Scene;
@@ -39,14 +39,21 @@ pub(super) fn look(scene: &Scene, settings: Option<&Settings>, credentials: &Cre
             return Choice { server: None, findings: vec![failed] };
         }
     };
-    // The default server belongs to no profile, so a name that nothing knows was mistyped.
-    if server.source == ServerSource::Default && !profile.is_known(settings, credentials) {
+    let standing = profile.standing(settings, credentials, &server.url);
+    if standing == Standing::Unknown {
         let message = format!("there is no profile `{profile}`");
         let mend = "`keywright profiles list` shows those there are, `keywright profiles use` chooses one.";
         return Choice { server: None, findings: vec![Finding::problem("profile", message, mend)] };
     }
+    let (profile, used) = match standing {
+        Standing::Elsewhere => {
+            let used = format!("default, since {profile} (from {place}) is for another server");
+            (ProfileName::default(), used)
+        }
+        _ => (profile.clone(), format!("{profile} (from {place})")),
+    };
     let findings = vec![
-        Finding::ok("profile", format!("{profile} (from {place})")),
+        Finding::ok("profile", used),
         Finding::ok("server", format!("{} (from {})", server.url, server.source.describe())),
     ];
     Choice { server: Some((profile, server)), findings }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use keywright_client::{Client, ClientError, DialError};
 use keywright_credentials::{
-    Candidates, ChosenServer, Credentials, NotProven, ProfileName, Resolved, ServerSource, Source, prove,
-    resolve,
+    Candidates, ChosenServer, CredentialFile, Credentials, NotProven, ProfileName, Resolved, ServerSource,
+    Settings, Source, prove, resolve,
 };
 use keywright_protocol::wire::{InstanceProof, WhoAmI};
 use keywright_protocol::{Clock, Scope, SystemClock, Timestamp};
@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::finding::Finding;
 use super::{Scene, local, providers};
+use crate::absent::{self, SIGN_IN};
 use crate::error::CommandError;
 
 /// What was seen of it.
@@ -160,17 +161,25 @@ fn token(
         Ok(None) => {
             let off = scene.global.no_temporary || scene.environment.switch("KEYWRIGHT_NO_TEMPORARY");
             let signed_out = entry.is_some_and(|entry| entry.signed_out);
-            let finding = match (off, signed_out) {
-                (false, false) => Finding::ok(
+            let file = CredentialFile::new(&scene.paths.credentials);
+            let settings = Settings::read(&scene.paths.settings).unwrap_or_default();
+            let lost = absent::lost(&settings, credentials, &file, profile, &chosen.url);
+            let finding = match (off, signed_out, lost) {
+                (false, false, Some(why)) => Finding::problem(
+                    "token",
+                    format!("none is set, and no temporary account is made: {why}"),
+                    SIGN_IN,
+                ),
+                (false, false, None) => Finding::ok(
                     "token",
                     "none is set; the next command that needs one makes a temporary account",
                 ),
-                (true, _) => Finding::problem(
+                (true, _, _) => Finding::problem(
                     "token",
                     "none is set, and temporary accounts are switched off",
                     SET_TOKEN,
                 ),
-                (_, true) => Finding::problem("token", "none is set, and you have signed out", SET_TOKEN),
+                (_, true, _) => Finding::problem("token", "none is set, and you have signed out", SET_TOKEN),
             };
             (finding, None)
         }
@@ -197,7 +206,7 @@ fn expiry(who: &WhoAmI, now: Timestamp) -> Finding {
     let kind = if who.temporary { " (temporary)" } else { "" };
     let user = format!("{}{kind}", who.account.user_id);
     match who.expires_at {
-        None => Finding::ok("account", format!("{user}; the token does not end")),
+        None => Finding::ok("account", format!("{user}; the token never ends")),
         Some(end) if end > now.plus_seconds(SOON_SECONDS) => {
             Finding::ok("account", format!("{user}; the token ends {end}"))
         }

@@ -8,6 +8,7 @@ use super::entered;
 use crate::commands::new_key::NewKeyArgs;
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::saved;
 
 /// What the organization shall be.
 #[derive(Debug, Args)]
@@ -28,6 +29,7 @@ pub(crate) struct CreateArgs {
 /// Makes it and keeps its key.
 pub(super) async fn create(context: &Context, args: CreateArgs) -> Result<(), CommandError> {
     let CreateArgs { organization, description, key, name } = args;
+    saved::check(context)?;
     let request = CreateOrganization { name: organization, description, api_key: key.asked() };
     let made = context
         .call("making the organization", async |client| client.create_organization(&request).await)

@@ -10,6 +10,7 @@ use super::{entered, find};
 use crate::commands::new_key::NewKeyArgs;
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::saved;
 use crate::table::{minute, printable, table};
 
 /// What to do with invitations.
@@ -97,6 +98,7 @@ fn row(invitation: &Invitation) -> [String; 5] {
 }
 
 async fn accept(context: &Context, args: AcceptArgs) -> Result<(), CommandError> {
+    saved::check(context)?;
     let request = AcceptInvitation { api_key: args.key.asked() };
     let entered =
         context.call("accepting", async |client| client.accept_invitation(args.id, &request).await).await?;

@@ -6,6 +6,7 @@ use keywright_protocol::wire::UpdateOrganization;
 use super::{find, view};
 use crate::context::Context;
 use crate::error::CommandError;
+use crate::keeping;
 
 /// What is to change.
 #[derive(Debug, Args)]
@@ -27,5 +28,6 @@ pub(super) async fn update(context: &Context, args: UpdateArgs) -> Result<(), Co
             client.update_organization(find::current(client).await?, &request).await
         })
         .await?;
+    keeping::named(context, changed.organization_id, &changed.name);
     context.output.data(&changed, || view::describe(&changed))
 }

@@ -68,7 +68,11 @@ struct Held {
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
     #[serde(skip)]
+    made_at: Option<Timestamp>,
+    #[serde(skip)]
     place: &'static str,
+    #[serde(skip)]
+    is_known: bool,
 }
 
 impl Profile {
@@ -77,13 +81,15 @@ impl Profile {
         // A key that was stored while its server could not be asked has told its organization since.
         let mut keys = stored.entries(name).filter_map(|(_, entry)| entry.api_key.as_ref());
         let known = keys.next().map(|key| key.metadata.clone()).unwrap_or_default();
+        let credentials: Vec<Held> =
+            stored.entries(name).filter_map(|(origin, entry)| Held::of(origin, entry)).collect();
         Self {
             name: name.to_string(),
             active: name.as_str() == active,
-            server: set.server.unwrap_or_else(|| DEFAULT_SERVER.to_owned()),
+            server: server(set.server, &credentials),
             organization_id: set.organization_id.or(known.organization_id.map(|id| id.to_string())),
             organization_name: set.organization_name.or(known.organization_name),
-            credentials: stored.entries(name).filter_map(|(origin, entry)| Held::of(origin, entry)).collect(),
+            credentials,
         }
     }
 
@@ -99,7 +105,9 @@ impl Profile {
             return vec![row(&self.server, "none".to_owned(), "-".to_owned())];
         }
         let line = |held: &Held| {
-            let ends = held.expires_at.map_or_else(|| "-".to_owned(), |end| ends(end, now));
+            // Of a key that no server was asked about nobody knows.
+            let none = if held.is_known { "never" } else { "-" };
+            let ends = held.expires_at.map_or_else(|| none.to_owned(), |end| ends(held.made_at, end, now));
             row(&held.server, format!("{} ({}…)", held.place, held.hint), ends)
         };
         self.credentials.iter().map(line).collect()
@@ -109,29 +117,41 @@ impl Profile {
 impl Held {
     /// The first that is there, in the order in which they count.
     fn of(origin: &str, entry: &ServerEntry) -> Option<Self> {
-        let held = |source: Source, place, token: &Secret, key_id, expires_at| Self {
+        let held = |source: Source, place, token: &Secret, key_id, (made_at, expires_at)| Self {
             server: origin.to_owned(),
             source: source.as_str(),
             hint: PlatformToken::parse(token.expose()).map_or_else(|_| token.hint(), |token| token.hint()),
             key_id,
             expires_at,
+            made_at,
             place,
+            is_known: key_id.is_some() || source == Source::Temporary,
         };
         let ServerEntry { api_key, session, temporary, .. } = entry;
         let key = api_key.as_ref().map(|key| {
             let known = &key.metadata;
-            held(Source::StoredKey, "API key", &key.raw, known.key_id, known.expires_at)
+            held(Source::StoredKey, "API key", &key.raw, known.key_id, (known.made_at(), known.expires_at))
         });
         let session = || {
             session
                 .as_ref()
-                .map(|session| held(Source::Session, "session", &session.access_token, None, None))
+                .map(|session| held(Source::Session, "session", &session.access_token, None, (None, None)))
         };
         let temporary = || {
             let temporary = temporary.as_ref()?;
-            Some(held(Source::Temporary, "temporary account", &temporary.token, None, temporary.expires_at))
+            let term = (temporary.account.user_id.made_at(), temporary.expires_at);
+            Some(held(Source::Temporary, "temporary account", &temporary.token, None, term))
         };
         key.or_else(session).or_else(temporary)
+    }
+}
+
+/// The server of the profile: one that a credential is for, if there is one.
+fn server(set: Option<String>, credentials: &[Held]) -> String {
+    let set = set.unwrap_or_else(|| DEFAULT_SERVER.to_owned());
+    match credentials.first() {
+        Some(first) if credentials.iter().all(|held| held.server != set) => first.server.clone(),
+        _ => set,
     }
 }
 
@@ -144,10 +164,10 @@ fn describe(profiles: &[Profile], now: Timestamp) -> String {
     table(headings, profiles.iter().flat_map(|profile| profile.rows(now)))
 }
 
-fn ends(end: Timestamp, now: Timestamp) -> String {
+fn ends(made: Option<Timestamp>, end: Timestamp, now: Timestamp) -> String {
     let word = match end {
         over if over <= now => " (expired)",
-        near if is_soon(near, now) => " (soon)",
+        near if is_soon(made, near, now) => " (soon)",
         _ => "",
     };
     let text = end.to_string();

@@ -15,6 +15,7 @@ use super::Place;
 use crate::context::{report_set_aside, unknown_profile};
 use crate::error::CommandError;
 use crate::input;
+use crate::table::printable;
 
 /// Which one, and how thoroughly.
 #[derive(Debug, Args)]
@@ -50,12 +51,18 @@ pub(super) async fn rm(place: &Place, args: RmArgs) -> Result<(), CommandError> 
     let clock = place.clock.as_ref();
     let set_aside = remove_profile(&place.settings_file, &place.credential_file, clock, name)?;
     report_set_aside(place.output, place.credential_file.path(), set_aside.as_deref());
-    let active = place.settings_file.read()?.active_profile;
-    let active = active.unwrap_or_else(|| ProfileName::default().to_string());
+    let settings = place.settings_file.read()?;
+    let default = ProfileName::default();
+    let is_there = profile_names(&settings, &place.stored()?).contains(&default);
+    let active = settings.active_profile.or_else(|| is_there.then(|| default.to_string()));
     let shown = json!({ "removed": name.as_str(), "active": active, "revoked": revoked });
     place.output.data(&shown, || {
         let keys = revoked.iter().map(|key| format!("deleted {}\n", key.key_id)).collect::<String>();
-        format!("{keys}The profile {name} is forgotten; {active} is the active one.")
+        let next = match &active {
+            Some(active) => format!("{} is the active one.", printable(active)),
+            None => format!("no profile is active; the next command starts anew with `{default}`."),
+        };
+        format!("{keys}The profile {name} is forgotten; {next}")
     })
 }
 

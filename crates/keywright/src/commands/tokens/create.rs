@@ -43,14 +43,22 @@ pub(crate) async fn create(context: &Context, args: CreateArgs) -> Result<(), Co
         user_id,
     };
     let created = context.call("making the key", async |client| client.create_key(&request).await).await?;
-    let until = created.key.expires_at.map_or_else(|| "does not end".to_owned(), |end| format!("ends {end}"));
+    let until = created.key.expires_at.map_or_else(|| "never ends".to_owned(), |end| format!("ends {end}"));
     let words = format!(
         "Made the key {} ({}), which {until}. It is shown this once.",
         printable(&created.key.name),
         created.key.key_id
     );
+    let wanted = args.lifetime.map(|lifetime| created.key.created_at.plus_seconds(lifetime.seconds()));
+    let cut = created.key.expires_at.zip(wanted).filter(|(end, wanted)| end < wanted);
     let shown = ApiKey { raw: Some(created.raw.expose().to_owned()), ..created.key };
     context.output.say(&words);
+    if let Some((end, wanted)) = cut {
+        context.output.warn(&format!(
+            "it was to live until {wanted}, but no key outlives its account, which ends {end}. To make the \
+             account one that stays: `keywright auth signup-request --email EMAIL`."
+        ));
+    }
     context.output.data(&shown, || created.raw.expose().to_owned())?;
     keeping::minted(context, shown.key_id);
     Ok(())

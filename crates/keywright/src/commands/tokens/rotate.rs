@@ -1,5 +1,7 @@
 //! `keywright tokens rotate`: the new key goes to standard output alone, so that it can be piped on.
 
+use std::io::{IsTerminal, stdout};
+
 use clap::Args;
 use keywright_protocol::Overlap;
 use keywright_protocol::wire::{ApiKey, RotateKey, RotatedKey};
@@ -19,6 +21,9 @@ pub(crate) struct RotateArgs {
     /// How long the old key still works, such as 90s, 1h or 7d, the longest; not at all when left out
     #[arg(long, value_name = "LENGTH")]
     overlap: Option<Overlap>,
+    /// Prints the new key to a terminal even where it has been stored in a profile
+    #[arg(long)]
+    show: bool,
 }
 
 /// Puts a new key in the place of one and prints it.
@@ -37,16 +42,20 @@ pub(crate) async fn rotate(context: &Context, args: RotateArgs) -> Result<(), Co
     } else {
         format!("{} works until {}", replaced.key_id, replaced.ends_at)
     };
-    context.output.say(&format!(
-        "The key {} is {} now; {old}. The new key is shown this once.",
-        printable(&key.name),
-        key.key_id
-    ));
+    let masked = !stored.is_empty() && !args.show && !context.output.is_json() && stdout().is_terminal();
+    let once = if masked { "" } else { " The new key is shown this once." };
+    context.output.say(&format!("The key {} is {} now; {old}.{once}", printable(&key.name), key.key_id));
     if !stored.is_empty() {
         let names = keeping::names(&stored);
-        context.output.say(&format!("It is stored in {names} as well, in the place of the old one."));
+        context.output.say(&match masked {
+            true => format!(
+                "It is stored in {names}, in the place of the old one; `--show` would have printed it whole."
+            ),
+            false => format!("It is stored in {names} as well, in the place of the old one."),
+        });
     }
     let raw = rotated.new.raw;
+    let prefix = printable(&key.key_prefix);
     let shown = RotatedKey { api_key: ApiKey { raw: Some(raw.expose().to_owned()), ..key }, replaced };
-    context.output.data(&shown, || raw.expose().to_owned())
+    context.output.data(&shown, || if masked { format!("{prefix}…") } else { raw.expose().to_owned() })
 }

@@ -33,7 +33,7 @@ fn run(home: &Home, shell: &[&str], url: &str, read_code: &str, arguments: &[&st
     let mut command = Command::new(shell[0]);
     command.args(&shell[1..]).arg(&file).args(arguments).env_clear().env("HOME", home.path());
     command.env("PATH", format!("{own}:/usr/bin:/bin")).env("KEYWRIGHT_SERVER", url);
-    Ended::of(command.env("KEYWRIGHT_READ_CODE", read_code))
+    Ended::of(command.env("READ_CODE", read_code))
 }
 
 /// The same against a server that was told what to answer, in each shell.
@@ -135,6 +135,80 @@ fn a_wrong_code_is_read_again_and_a_dead_one_asked_for_again_but_not_for_ever() 
 }
 
 #[test]
+fn an_organization_that_is_named_is_joined_or_nothing_is() {
+    let invited = |server: &Scripted| {
+        server.answers(LOGIN_REQUEST, code_requested(EMAIL));
+        server.answers(LOGIN_COMPLETE, signed_in("Acme").0);
+    };
+    each(invited, &[EMAIL, "org_b"], |server, ended| {
+        ended.with_code(0);
+        assert_eq!(server.order(), ["login-request", "login-complete"]);
+        assert_eq!(server.seen()[1].body["organizationId"], "org_b");
+    });
+    for code in [ErrorCode::UserNotFound, ErrorCode::UserHasNoOrganization] {
+        let unknown = |server: &Scripted| {
+            server.answers(LOGIN_REQUEST, refused(code, []));
+        };
+        each(unknown, &[EMAIL, "org_b"], |server, ended| {
+            assert_eq!(ended.with_code(1).json()["error"]["code"], code.as_str());
+            assert_eq!(server.order(), ["login-request"], "a sign-up would make another organization");
+        });
+    }
+}
+
+#[test]
+fn who_was_invited_is_not_signed_up_past_the_invitations() {
+    let invitations = json!([{"id": "org_a", "name": "Acme"}]);
+    let tell = |server: &Scripted| {
+        server.answers(SIGNUP_REQUEST, refused(ErrorCode::UserAlreadyHasOrganization, []));
+        server.answers(LOGIN_REQUEST, code_requested(EMAIL));
+        let refusal = refused(ErrorCode::UserHasNoOrganization, [("invitations", invitations.clone())]);
+        server.answers(LOGIN_COMPLETE, refusal);
+    };
+    each(tell, &[EMAIL], |server, ended| {
+        assert_eq!(ended.with_code(1).json()["error"]["details"]["invitations"], invitations);
+        assert_eq!(server.order().len(), 3);
+    });
+}
+
+#[test]
+fn a_wait_that_comes_last_does_not_hide_why_codes_were_refused() {
+    let server = Scripted::start();
+    server.answers(SIGNUP_REQUEST, code_requested(EMAIL));
+    server.answers(SIGNUP_REQUEST, refused(ErrorCode::OtpResendCooldown, [("retryInSeconds", json!(0))]));
+    server.answers(SIGNUP_COMPLETE, refused(ErrorCode::OtpLockedOut, []));
+    let ended = run(&Home::new(), &["sh"], &server.url, "echo 012345", &[EMAIL]).with_code(5);
+    assert_eq!(ended.json()["error"]["code"], "OTP_LOCKED_OUT");
+}
+
+#[test]
+fn an_invited_mailbox_joins_the_organization_that_it_names() {
+    let server_home = Home::new();
+    let served = Served::demo(&server_home);
+    let outbox = server_home.data("outbox");
+    let read_code = format!("cat {}/*.eml | grep -owE '[0-9]{{6}}' | tail -n 1", outbox.display());
+    let owner = Home::new();
+    let made = run(&owner, &["sh"], &served.url(), &read_code, &["owner@mail.example"]).with_code(0).json();
+    let organization = made["data"]["organizationId"].as_str().unwrap().to_owned();
+    owner.run(["orgs", "invite", "guest@mail.example"]).with_code(0);
+    // The invitation has no code in it.
+    let guest = Home::new();
+    let joined = run(&guest, &["sh"], &served.url(), &read_code, &["guest@mail.example", &organization]);
+    assert_eq!(joined.with_code(0).json()["data"]["organizationId"], organization);
+    for (command, role) in [("whoami", "member"), ("status", "member")] {
+        let text = guest.run([command]).with_code(0).stdout;
+        for word in ["guest@mail.example", role, &served.url(), &organization] {
+            assert!(text.contains(word), "{word} in {text}");
+        }
+    }
+    assert!(!guest.run(["tokens", "list"]).stdout.contains("OWNER"), "they are all the caller's");
+    let keys = owner.run(["tokens", "list"]).with_code(0).stdout;
+    for word in ["OWNER", "guest@mail.example", "owner@mail.example"] {
+        assert!(keys.contains(word), "{word} in {keys}");
+    }
+}
+
+#[test]
 fn what_only_a_person_can_mend_is_shown_and_ends_it() {
     let organizations =
         json!([{"id": "org_a", "name": "Acme"}, {"id": "org_b", "name": "a \"code\": \"X\""}]);
@@ -150,7 +224,7 @@ fn what_only_a_person_can_mend_is_shown_and_ends_it() {
     });
     each(tell, &[EMAIL, "org_b"], |server, _| {
         let bodies: Vec<Value> = server.seen().into_iter().map(|seen| seen.body).collect();
-        assert_eq!(bodies[2]["organizationId"], "org_b");
+        assert_eq!(bodies[1]["organizationId"], "org_b");
     });
     let down = |server: &Scripted| {
         server.answers(SIGNUP_REQUEST, refused(ErrorCode::MailUnavailable, []));

@@ -203,7 +203,7 @@ fn at_the_limit_of_keys_an_old_one_makes_room() {
     assert_eq!((&full["status"], &full["error"]["code"]), (&json!(429), &json!("MAX_API_KEYS_REACHED")));
     let keys = full["error"]["details"]["keys"].as_array().unwrap().clone();
     assert_eq!(keys.len(), 20);
-    let old = keys.iter().find(|key| key["name"] == "key 7").unwrap()["id"].as_str().unwrap();
+    let old = keys.iter().find(|key| key["name"] == "key 7").unwrap()["keyId"].as_str().unwrap();
     let code = scene.code(ANN);
     let mut arguments = vec!["auth", "login-complete", "--email", ANN, "--code", &code];
     arguments.extend(["--revoke-key", old]);
@@ -226,7 +226,11 @@ fn a_temporary_account_becomes_the_persons_with_its_keys_and_records() {
     let (_, planted) = scene.served.key(token, "planted");
 
     let signed_up = scene.sign_up(&scene.home, ANN, &[]);
-    assert!(signed_up.stderr.contains("is this account now; its key goes on"), "{}", signed_up.stderr);
+    assert!(
+        signed_up.stderr.contains("is this account now; its key goes on, until its own end"),
+        "{}",
+        signed_up.stderr
+    );
     let after = scene.run(&["whoami", "--json"]).with_code(0).json()["data"].clone();
     assert_eq!(after["account"], before["account"]);
     assert_eq!((&after["temporary"], &after["email"]), (&json!(false), &json!(ANN)));

@@ -1,5 +1,9 @@
 //! The code goes up in its fields, and the key that comes down is kept and not shown.
 
+use std::io::Write;
+use std::process::Stdio;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::scene::*;
@@ -92,15 +96,59 @@ fn a_profile_that_is_another_ones_is_not_overwritten_and_the_key_not_lost() {
 }
 
 #[test]
-fn a_key_that_cannot_be_stored_is_deleted_again() {
+fn a_key_that_cannot_be_stored_after_all_is_deleted_again() {
     let scene = Scene::new();
-    let folder = scene.home.credentials().parent().unwrap().to_owned();
-    std::fs::create_dir_all(folder.join("credentials.json.lock")).unwrap();
-    let ended = scene.auth(&["signup-complete", "--code", "012345", "--json"]).with_code(1);
+    let mut command = scene.command(&["signup-complete", "--code", "-", "--json"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // Whether it could be stored is looked at before the code is read; then something changes.
+    let lock = scene.home.credentials().with_extension("json.lock");
+    while !lock.exists() {
+        assert!(child.try_wait().unwrap().is_none());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::fs::remove_file(&lock).unwrap();
+    std::fs::create_dir(&lock).unwrap();
+    child.stdin.take().unwrap().write_all(b"012345\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    let ended =
+        Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) };
+    let ended = ended.with_code(1);
     assert_eq!(ended.json()["error"]["code"], "FILE_UNUSABLE");
     let seen = scene.server.seen();
     assert!(seen[1].target.starts_with("/api/v1/keys/key_"), "{}", seen[1].target);
     assert_eq!(seen[1].token.as_deref(), Some(scene.key.as_str()));
     assert!(ended.stdout.contains("is lost, but lives on"), "this server deletes nothing: {}", ended.stdout);
     assert!(!ended.stdout.contains(&scene.key[..12]));
+}
+
+#[test]
+fn no_code_is_spent_where_its_key_could_not_be_stored() {
+    let dotfiles = |scene: &Scene| {
+        let folder = scene.home.path().join(".config/keywright");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(scene.home.path().join("dotfiles.toml"), "").unwrap();
+        std::os::unix::fs::symlink(scene.home.path().join("dotfiles.toml"), folder.join("config.toml"))
+            .unwrap();
+    };
+    let file_for_a_folder = |scene: &Scene| {
+        let folder = scene.home.credentials().parent().unwrap().to_owned();
+        std::fs::create_dir_all(folder.parent().unwrap()).unwrap();
+        std::fs::write(folder, "").unwrap();
+    };
+    let linked = |scene: &Scene| {
+        std::fs::create_dir_all(scene.home.credentials().parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink("/nonexistent", scene.home.credentials()).unwrap();
+    };
+    let spoilers: [&dyn Fn(&Scene); 3] = [&dotfiles, &file_for_a_folder, &linked];
+    for spoil in spoilers {
+        for command in ["signup-complete", "login-complete"] {
+            let scene = Scene::new();
+            spoil(&scene);
+            let ended = scene.auth(&[command, "--code", "012345", "--json"]).with_code(1);
+            assert_eq!(ended.json()["error"]["code"], "FILE_UNUSABLE");
+            assert!(scene.server.seen().is_empty(), "{command}: {}", ended.stdout);
+        }
+    }
 }
