@@ -17,6 +17,7 @@ mod lasting;
 mod lookups;
 mod mail;
 mod mailbox;
+pub mod oauth;
 mod organizations;
 #[cfg(any(test, feature = "test-hooks"))]
 mod pause;

@@ -14,6 +14,7 @@ mod login;
 mod mailing;
 mod members;
 mod organizations;
+mod oauth;
 mod revocation;
 mod roles;
 mod rotation;
