@@ -148,6 +148,16 @@ impl Identity {
         }
     }
 
+    /// The address of this server, which gives out tokens, without a slash at the end.
+    pub fn issuer(&self) -> &str {
+        &self.inner.settings.issuer
+    }
+
+    /// Who may register applications.
+    pub fn registration(&self) -> Registration {
+        self.inner.settings.registration
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }

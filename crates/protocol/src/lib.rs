@@ -9,6 +9,7 @@ mod error;
 mod id;
 mod lifetime;
 mod mailbox;
+pub mod oauth_routes;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod overlap;

@@ -12,6 +12,7 @@ mod jobs;
 pub mod local;
 pub mod logging;
 mod mail;
+mod oauth;
 mod operations;
 mod plane;
 mod server;

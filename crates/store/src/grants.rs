@@ -36,8 +36,6 @@ pub struct NewGrant {
     pub machine: Option<String>,
     /// Where the application was.
     pub address: String,
-    /// Whether its tokens act as an administrator's where its user is one.
-    pub administers: bool,
     /// Since when.
     pub created_at: Timestamp,
     /// Until when, however often it is refreshed.
@@ -170,7 +168,6 @@ pub(crate) async fn begin(
         &scopes,
         grant.created_at,
         grant.expires_at,
-        i64::from(grant.administers),
     ];
     if open.execute(INSERT_ANCHOR, anchor).await? == 0 {
         return Ok(false);
@@ -245,20 +242,20 @@ macro_rules! living {
 statements! {
     /// The empty half of the union gives the placeholders their types.
     INSERT_ANCHOR = "INSERT INTO tokens (id, hash, kind, hint, user_id, organization_id, name, scopes, \
-                     created_at, expires_at, administrator) \
+                     created_at, expires_at) \
                      SELECT id, hash, kind, hint, user_id, organization_id, name, scopes, created_at, \
-                     expires_at, administrator FROM tokens WHERE FALSE UNION ALL \
-                     SELECT $1, $2, 'grant', '', $3, $4, $5, $6, $7, $8, CAST($9 AS BIGINT) = 1 \
+                     expires_at FROM tokens WHERE FALSE UNION ALL \
+                     SELECT $1, $2, 'grant', '', $3, $4, $5, $6, $7, $8 \
                      FROM memberships m JOIN users u ON u.id = m.user_id \
                      WHERE m.user_id = $3 AND m.organization_id = $4 AND u.status = 'active'";
     INSERT = "INSERT INTO grants (id, client_id, identity_scopes, resources, machine, address) \
               VALUES ($1, $2, $3, $4, $5, $6)";
     /// The empty half of the union gives the placeholders their types.
     INSERT_TOKEN = "INSERT INTO tokens (id, hash, kind, hint, user_id, organization_id, parent_id, name, \
-                    scopes, created_at, expires_at, grant_id, audience, administrator) \
+                    scopes, created_at, expires_at, grant_id, audience) \
                     SELECT id, hash, kind, hint, user_id, organization_id, parent_id, name, scopes, \
-                    created_at, expires_at, grant_id, audience, administrator FROM tokens WHERE FALSE \
-                    UNION ALL SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, administrator \
+                    created_at, expires_at, grant_id, audience FROM tokens WHERE FALSE \
+                    UNION ALL SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 \
                     FROM tokens WHERE id = $7 AND revoked_at IS NULL";
     NOTE_CLIENT_USED = "UPDATE clients SET used_at = $2 WHERE id = $1";
     FACTS = "SELECT client_id, identity_scopes FROM grants WHERE id = $1";

@@ -58,11 +58,6 @@ impl Scene {
         self.change(MOVE_TOKEN, &[&token, &organization]).await;
     }
 
-    /// Takes a user out of an organization.
-    pub async fn leave(&self, user: UserId, organization: OrganizationId) {
-        self.change(LEAVE, &[&user.to_string(), &organization.to_string()]).await;
-    }
-
     async fn change(&self, sql: &'static str, values: &[&str]) {
         let values: Vec<Value<'_>> = values.iter().map(|value| Value::Text(value)).collect();
         let mut open = self.store.begin().await.expect("a transaction");
@@ -208,7 +203,6 @@ async fn command(server: &PgConnectOptions, sql: String) {
 }
 
 const SET_ROLE: &str = "UPDATE memberships SET role = $2 WHERE user_id = $1";
-const LEAVE: &str = "DELETE FROM memberships WHERE user_id = $1 AND organization_id = $2";
 const JOIN: &str = "INSERT INTO memberships (user_id, organization_id, role, created_at) \
                     SELECT user_id, $2, 'member', created_at FROM tokens WHERE id = $1 \
                     AND NOT EXISTS (SELECT 1 FROM memberships m WHERE m.user_id = tokens.user_id \

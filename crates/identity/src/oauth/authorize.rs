@@ -14,6 +14,7 @@ use url::Url;
 use crate::Identity;
 use crate::oauth::redirect;
 use crate::oauth::{Client, GrantType, OAuthCode, OAuthError, SessionScope};
+use crate::organizations::misleads;
 
 /// A request that a person may consent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -239,14 +240,8 @@ struct Wanted {
 /// What a machine may be called: printable, at most 64 characters.
 pub fn read_machine(text: &str) -> Option<String> {
     let text = text.trim();
-    let good = !text.is_empty() && text.chars().count() <= 64 && !text.chars().any(is_unprintable);
+    let good = !text.is_empty() && text.chars().count() <= 64 && !text.chars().any(misleads);
     good.then(|| text.to_owned())
-}
-
-/// Characters that say nothing, or turn what stands around them.
-pub(crate) fn is_unprintable(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// The form of a verifier and of a challenge, RFC 7636 section 4.

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use crate::Identity;
 use crate::failure::seconds_until;
-use crate::oauth::authorize::is_unprintable;
 use crate::oauth::client::{Authentication, Client, GrantType, Trust};
 use crate::oauth::redirect::{Place, registrable};
 use crate::oauth::{OAuthCode, OAuthError};
+use crate::organizations::misleads;
 use crate::temporary::counted_as;
 
 /// Who may register applications.
@@ -166,7 +166,7 @@ fn read(metadata: &Value, trust: Trust) -> Result<Client, OAuthError> {
         })?,
     };
     let name = text("client_name")?.map_or("An application without a name", str::trim);
-    if name.is_empty() || name.chars().count() > 100 || name.chars().any(is_unprintable) {
+    if name.is_empty() || name.chars().count() > 100 || name.chars().any(misleads) {
         return Err(unfit("client_name must be 1 to 100 printable characters."));
     }
     Ok(Client::registered(new_id(), name.to_owned(), trust, native, redirect_uris, grants, authentication))

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::Identity;
 use crate::failure::store_failed;
 use crate::oauth::signing::IdClaims;
-use crate::oauth::{Client, GrantType, IdentityScopes, OAuthCode, OAuthError, SessionScope, Trust};
+use crate::oauth::{Client, GrantType, IdentityScopes, OAuthCode, OAuthError, SessionScope};
 
 /// A sign-in that was granted.
 pub(crate) struct SignIn<'a> {
@@ -91,7 +91,6 @@ impl Identity {
             resources: sign_in.resources.to_owned(),
             machine: sign_in.machine.clone(),
             address: sign_in.address.clone(),
-            administers: client.trust == Trust::Ours,
             created_at: now,
             expires_at: ends_at,
         };

@@ -85,16 +85,6 @@ impl Bench {
         identity(store, &self.clock, settings, Mailroom { mailer, codes: self.codes.clone() })
     }
 
-    /// A server that begins anew on the same database: nothing is in its memory.
-    pub(crate) fn reopened(&self) -> Identity {
-        self.reopened_with(IdentitySettings::default())
-    }
-
-    /// The same with other settings.
-    pub(crate) fn reopened_with(&self, settings: IdentitySettings) -> Identity {
-        identity(&self.scene.store, &self.clock, settings)
-    }
-
     /// The token of an account that lasts, so that nothing but its own time ends a key.
     pub(crate) async fn lasting(&self) -> PlatformToken {
         let token = self.account().await;

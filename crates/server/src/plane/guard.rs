@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue};
 use keywright_dial::Network;
+use keywright_protocol::oauth_routes::OPEN_TO_PAGES;
 use keywright_protocol::{ApiError, ErrorCode};
 use url::{Host, Url};
 
@@ -60,6 +61,9 @@ impl Guard {
         let authority = authority(parts)?;
         if self.loopback && !authority.as_ref().is_some_and(|authority| self.answers_to(authority)) {
             return Err(ErrorCode::HostNotAllowed.into());
+        }
+        if OPEN_TO_PAGES.contains(&parts.uri.path()) {
+            return Ok(());
         }
         for origin in parts.headers.get_all(ORIGIN) {
             if !self.is_ours(origin, authority.as_ref()) {

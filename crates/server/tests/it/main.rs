@@ -16,6 +16,7 @@ mod litellm;
 mod mail;
 mod mailbox;
 mod models;
+mod oauth;
 mod openapi;
 mod organizations;
 mod records;

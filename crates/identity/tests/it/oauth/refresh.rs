@@ -1,5 +1,5 @@
-use keywright_identity::Unproven;
 use keywright_identity::oauth::{Client, OAuthCode};
+use keywright_identity::{IdentitySettings, Unproven};
 use keywright_secret::Secret;
 use keywright_store::testing::on_both;
 
@@ -36,7 +36,8 @@ async fn within_ten_seconds_the_same_application_gets_the_same_answer_to_the_byt
         let again = refreshed(&bench.identity, &first.refresh).await.expect("the same");
         assert_eq!(again.text, second.text);
         // Another server of the same database, and one that was restarted, answer alike.
-        let other = bench.second_server().await.unwrap_or_else(|| bench.reopened());
+        let other =
+            bench.second_server().await.unwrap_or_else(|| bench.restarted(IdentitySettings::default()));
         assert_eq!(refreshed(&other, &first.refresh).await.expect("the same").text, second.text);
         refreshed(&bench.identity, &second.refresh).await.expect("the family lives");
     })
