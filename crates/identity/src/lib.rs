@@ -19,6 +19,7 @@ mod mail;
 mod mailbox;
 pub mod oauth;
 mod organizations;
+pub mod pages;
 #[cfg(any(test, feature = "test-hooks"))]
 mod pause;
 #[cfg(any(test, feature = "test-hooks"))]

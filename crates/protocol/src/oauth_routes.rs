@@ -19,6 +19,14 @@ pub const USERINFO: &str = "/oauth/userinfo";
 pub const JWKS: &str = "/oauth/jwks";
 /// The page on which a person lets a device in (`GET`, `POST`).
 pub const DEVICE: &str = "/device";
+/// The page on which a person signs in (`GET`, `POST`).
+pub const LOGIN: &str = "/login";
+/// The page on which a person enters the code that was mailed (`GET`, `POST`).
+pub const LOGIN_CODE: &str = "/login/code";
+/// Signs a person out of the pages (`POST`).
+pub const LOGOUT: &str = "/logout";
+/// The page with the devices and applications that are in (`GET`, `POST`).
+pub const ACCOUNT: &str = "/account";
 /// The server's metadata, RFC 8414 (`GET`).
 pub const METADATA: &str = "/.well-known/oauth-authorization-server";
 /// The same by OpenID Connect Discovery (`GET`).

@@ -14,6 +14,7 @@ pub mod logging;
 mod mail;
 mod oauth;
 mod operations;
+mod pages;
 mod plane;
 mod server;
 

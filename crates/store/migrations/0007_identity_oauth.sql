@@ -137,4 +137,21 @@ CREATE TABLE signing_keys (
 );
 CREATE INDEX signing_keys_by_time ON signing_keys (created_at);
 
+-- Browsers at the pages, signed in or about to be. The cookie itself is nowhere.
+CREATE TABLE page_sessions (
+    id TEXT NOT NULL PRIMARY KEY,
+    -- SHA-256 of the cookie.
+    hash BYTEA NOT NULL UNIQUE,
+    -- Who is signed in; NULL before.
+    user_id TEXT REFERENCES users (id) ON DELETE CASCADE,
+    -- The mailbox that is being proven, and the request of the code.
+    mailbox TEXT,
+    request_id TEXT,
+    signed_in_at BIGINT,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX page_sessions_by_expiry ON page_sessions (expires_at);
+CREATE INDEX page_sessions_by_user ON page_sessions (user_id) WHERE user_id IS NOT NULL;
+
 INSERT INTO turns (name, n) VALUES ('oauth', 0);

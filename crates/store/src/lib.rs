@@ -29,6 +29,7 @@ mod migration;
 mod mints;
 mod oauth_tries;
 mod organizations;
+mod page_sessions;
 mod records;
 mod refreshes;
 mod room;
@@ -63,6 +64,7 @@ pub use members::MemberFacts;
 pub use mints::MintLimits;
 pub use oauth_tries::{Tried, TryLimit};
 pub use organizations::{NewOrganization, OrganizationRow, OrganizationUpdate};
+pub use page_sessions::{NewPageSession, PageSession, PageSignIn};
 pub use records::{
     LocalRecords, OutcomeFilter, RecordedCall, RecordsFailure, RecordsMove, RecordsOf, RecordsReader,
     RecordsWriter, RefusalCount, RequestFilter, SLOTS, Slot, UnknownOutcome,

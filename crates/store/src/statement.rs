@@ -37,6 +37,7 @@ pub(crate) const IDENTITY: &[&[&str]] = &[
     crate::oauth_tries::STATEMENTS,
     crate::records::MOVE_STATEMENTS,
     crate::organizations::STATEMENTS,
+    crate::page_sessions::STATEMENTS,
     crate::room::STATEMENTS,
     crate::services::STATEMENTS,
     crate::refreshes::STATEMENTS,

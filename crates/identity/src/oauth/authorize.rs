@@ -225,6 +225,11 @@ impl Authorization {
         redirect::shown_host(&self.redirect_uri)
     }
 
+    /// What a browser must let the form of the page lead to: the origin of the redirect URI, or its scheme.
+    pub fn leads_to(&self) -> String {
+        redirect::leads_to(&self.redirect_uri)
+    }
+
     /// Whether the answer goes to whatever program listens on the person's machine.
     pub fn to_loopback(&self) -> bool {
         redirect::is_loopback(&self.redirect_uri)

@@ -29,6 +29,8 @@ pub enum OAuthCode {
     InvalidTarget,
     /// The person, or the server for the person, said no.
     AccessDenied,
+    /// Nobody may be asked, and somebody must be.
+    InteractionRequired,
     /// The person has not decided yet.
     AuthorizationPending,
     /// The device polls too often.
@@ -62,6 +64,7 @@ impl OAuthCode {
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
             Self::AccessDenied => "access_denied",
+            Self::InteractionRequired => "interaction_required",
             Self::AuthorizationPending => "authorization_pending",
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",

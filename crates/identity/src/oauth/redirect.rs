@@ -72,6 +72,15 @@ pub(crate) fn shown_host(text: &str) -> String {
     url.host_str().map_or_else(|| format!("{}:", url.scheme()), str::to_owned)
 }
 
+/// The origin, or the scheme where there is none.
+pub(crate) fn leads_to(text: &str) -> String {
+    let Ok(url) = Url::parse(text) else { return String::new() };
+    match url.has_host() && matches!(url.scheme(), "http" | "https") {
+        true => url.origin().ascii_serialization(),
+        false => format!("{}:", url.scheme()),
+    }
+}
+
 const LOOPBACK: [&str; 3] = ["127.0.0.1", "[::1]", "localhost"];
 const LONGEST: usize = 2_000;
 

@@ -43,6 +43,7 @@ pub(crate) use providers::ProviderChecks;
 pub(crate) use reply::{Refusal, Reply, protect};
 
 use crate::oauth::{self, Introspections};
+use crate::pages;
 use crate::plane::Stage;
 
 /// What the handlers share.
@@ -111,7 +112,7 @@ pub(crate) fn local_router(token: Secret) -> Router {
 
 /// The router of everything that is not the gateway's.
 pub(crate) fn router(api: Arc<Api>) -> Router {
-    let all = with_refusals(Router::from(described()).merge(oauth::router()));
+    let all = with_refusals(Router::from(described()).merge(oauth::router()).merge(pages::router()));
     all.layer(from_fn(oauth::to_pages)).with_state(api)
 }
 

@@ -24,6 +24,8 @@ pub(crate) use open::to_pages;
 
 use crate::api::Api;
 
+pub(crate) use form::Form;
+
 /// How often an application may ask what tokens are worth.
 pub(crate) type Introspections = DefaultKeyedRateLimiter<String>;
 

@@ -19,6 +19,7 @@ mod models;
 mod oauth;
 mod openapi;
 mod organizations;
+mod pages;
 mod records;
 mod review;
 mod revocation;

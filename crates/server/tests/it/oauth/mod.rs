@@ -2,8 +2,8 @@
 
 mod device;
 mod metadata;
-mod register;
-mod scene;
+pub(crate) mod register;
+pub(crate) mod scene;
 mod sessions;
 mod token;
 mod worth;
