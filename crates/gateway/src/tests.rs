@@ -22,6 +22,7 @@ impl Principals for Anybody {
             token: KeyId::new(),
             kind: token.kind(),
             parent: None,
+            session: None,
             user: UserId::new(),
             organization: OrganizationId::new(),
             role: keywright_protocol::Role::Member,

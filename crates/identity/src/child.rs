@@ -30,8 +30,7 @@ impl Identity {
                 ApiError::new(ErrorCode::InvalidLifetime).because("A child token lives 60 to 43200 seconds.")
             );
         }
-        let end = now.plus_seconds(lifetime);
-        let end = parent.expires_at.map_or(end, |parents| parents.min(end));
+        let (parent_id, end) = stem(parent, now.plus_seconds(lifetime));
         let token = PlatformToken::mint(TokenKind::Access);
         let child = NewToken {
             id: KeyId::new(),
@@ -40,7 +39,7 @@ impl Identity {
             hint: token.hint(),
             user: parent.user,
             organization: parent.organization,
-            parent: Some(parent.token),
+            parent: Some(parent_id),
             name: String::new(),
             scopes: Scopes::GATEWAY.and(parent.scopes),
             created_at: now,
@@ -74,10 +73,9 @@ impl Identity {
         refuse_child(parent)?;
         require(parent, Scope::ModelsUse)?;
         let child = PlatformToken::parse(child).map_err(|_| ApiError::new(ErrorCode::KeyMalformed))?.hash();
-        let end = now.plus_seconds(LONGEST_SECONDS);
-        let end = parent.expires_at.map_or(end, |parents| parents.min(end));
+        let (parent_id, end) = stem(parent, now.plus_seconds(LONGEST_SECONDS));
         let store = &self.inner.store;
-        let renewal = store.renew_child(parent.organization, parent.token, &child, end, now, MOST_CHILDREN);
+        let renewal = store.renew_child(parent.organization, parent_id, &child, end, now, MOST_CHILDREN);
         match renewal.await.map_err(|error| store_failed(&error))? {
             ChildRenewal::Until(end) => {
                 self.inner.cache.distrust([child]);
@@ -89,6 +87,15 @@ impl Identity {
             ChildRenewal::Gone => Err(ApiError::new(ErrorCode::NotFound)
                 .because("This token has made no such token for an agent, or that was revoked.")),
         }
+    }
+}
+
+/// What a child hangs on, and when it ends if it is to end at `end`. The access token of a sign-in is gone
+/// within the hour, so what is made with it hangs on the session.
+fn stem(parent: &Principal, end: Timestamp) -> (KeyId, Timestamp) {
+    match parent.session {
+        Some(session) => (session.id, session.expires_at.min(end)),
+        None => (parent.token, parent.expires_at.map_or(end, |parents| parents.min(end))),
     }
 }
 

@@ -20,6 +20,7 @@ impl Identity {
             now,
             ended_before: now.plus_seconds(-KEPT_SECONDS),
             revoked_before: now.plus_seconds(-REVOKED_KEPT_SECONDS),
+            signed_before: now.plus_seconds(-SIGNED_KEPT_SECONDS),
             notes_before: now.plus_seconds(-COUNTED_SECONDS),
             at_most: AT_ONCE,
         };
@@ -73,6 +74,8 @@ impl Identity {
 const KEPT_SECONDS: i64 = 86_400;
 /// Long enough for whoever has such a key in a configuration to hear that it was revoked.
 const REVOKED_KEPT_SECONDS: i64 = 30 * 86_400;
+/// As long as a signing key is in use, and longer than anything that it signed is good.
+const SIGNED_KEPT_SECONDS: i64 = 60 * 86_400;
 /// The window of the hourly limits.
 const COUNTED_SECONDS: i64 = 3_600;
 /// Small enough that no other change waits long.

@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use crate::Mailroom;
 use crate::cache::TokenCache;
 use crate::lookups::Lookups;
+use crate::oauth::{OAuthKeys, Registration, Resources};
 
 /// Accounts, keys and token checks. A clone is the same one.
 #[derive(Clone)]
@@ -22,6 +23,8 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) settings: IdentitySettings,
     pub(crate) mailroom: Mailroom,
+    pub(crate) oauth: OAuthKeys,
+    pub(crate) resources: Resources,
     /// Told when a change has decided that records move.
     pub(crate) moves: tokio::sync::Notify,
     /// What tells this process from others that serve the same database.
@@ -49,6 +52,14 @@ pub struct IdentitySettings {
     pub hide_accounts: bool,
     /// Who may make an account with a mailbox.
     pub signup: Signup,
+    /// The address of this server, without a slash at the end: who gives out tokens, and what they are for.
+    pub issuer: String,
+    /// Further resources that tokens are given out for; such a token opens nothing here.
+    pub resources: Vec<String>,
+    /// Who may register applications.
+    pub registration: Registration,
+    /// How long a session of an application lives, however often it is refreshed.
+    pub session_seconds: i64,
 }
 
 /// Who may make an account with a mailbox. Whoever was invited always may.
@@ -71,6 +82,10 @@ impl Default for IdentitySettings {
             cached_tokens: 1_000_000,
             hide_accounts: false,
             signup: Signup::Open,
+            issuer: "http://127.0.0.1:5399".to_owned(),
+            resources: Vec::new(),
+            registration: Registration::Open,
+            session_seconds: 90 * 86_400,
         }
     }
 }
@@ -97,6 +112,21 @@ impl Identity {
         settings: IdentitySettings,
         mailroom: Mailroom,
     ) -> Self {
+        Self::with_keys(store, clock, settings, mailroom, OAuthKeys::random())
+    }
+
+    /// The same with keys that outlive it, for a server that people sign in to.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn with_keys(
+        store: Arc<Store>,
+        clock: Arc<dyn Clock>,
+        settings: IdentitySettings,
+        mailroom: Mailroom,
+        oauth: OAuthKeys,
+    ) -> Self {
+        let resources = Resources::new(&settings.issuer, &settings.resources);
         let cache = TokenCache::new(settings.cached_tokens, !store.is_shared());
         let lookups = Lookups::new(store.connections());
         Self {
@@ -105,6 +135,8 @@ impl Identity {
                 clock,
                 settings,
                 mailroom,
+                oauth,
+                resources,
                 moves: tokio::sync::Notify::new(),
                 process: i64::from_be_bytes(random_bytes()),
                 cache,
@@ -114,6 +146,21 @@ impl Identity {
                 pause: std::sync::Mutex::new(None),
             }),
         }
+    }
+
+    /// The address of this server, which gives out tokens, without a slash at the end.
+    pub fn issuer(&self) -> &str {
+        &self.inner.settings.issuer
+    }
+
+    /// How many days a session of an application lives at most.
+    pub fn session_days(&self) -> i64 {
+        self.inner.settings.session_seconds.div_euclid(86_400)
+    }
+
+    /// Who may register applications.
+    pub fn registration(&self) -> Registration {
+        self.inner.settings.registration
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -17,7 +17,9 @@ mod lasting;
 mod lookups;
 mod mail;
 mod mailbox;
+pub mod oauth;
 mod organizations;
+pub mod pages;
 #[cfg(any(test, feature = "test-hooks"))]
 mod pause;
 #[cfg(any(test, feature = "test-hooks"))]

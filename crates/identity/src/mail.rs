@@ -85,6 +85,8 @@ pub enum CodePurpose {
     Signup,
     /// Getting a key of an account that is there.
     Login,
+    /// Signing in at the pages of the server.
+    Page,
 }
 
 impl CodePurpose {
@@ -93,6 +95,7 @@ impl CodePurpose {
         match self {
             Self::Signup => "signup",
             Self::Login => "login",
+            Self::Page => "page",
         }
     }
 }

@@ -14,6 +14,9 @@ pub enum Unproven {
     /// It, its parent or its user was ended.
     #[error("the token has been revoked")]
     Revoked,
+    /// It was given out for another resource.
+    #[error("the token is for another resource")]
+    Elsewhere,
     /// The database cannot be asked; nobody is let in on a guess.
     #[error("the token cannot be checked now")]
     Unavailable,
@@ -26,6 +29,7 @@ impl Unproven {
             Self::Unknown => ErrorCode::KeyUnknown,
             Self::Expired => ErrorCode::KeyExpired,
             Self::Revoked => ErrorCode::KeyRevoked,
+            Self::Elsewhere => ErrorCode::WrongAudience,
             Self::Unavailable => ErrorCode::StorageUnavailable,
         }
     }

@@ -46,6 +46,9 @@ impl Identity {
             })?;
             #[cfg(any(test, feature = "test-hooks"))]
             self.between_read_and_fill().await;
+            if found.as_ref().is_some_and(|row| !self.inner.resources.is_home(row.audience.as_deref())) {
+                return Err(Unproven::Elsewhere);
+            }
             match self.inner.cache.fill(&hash, generation, found, self.now()) {
                 Fill::Answer(answer) => return answer,
                 Fill::Overtaken => {}

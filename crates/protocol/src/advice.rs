@@ -35,6 +35,11 @@ impl ErrorCode {
                  that ran on it were cut. If you did not delete it, ask whoever administers the organization's \
                  keys. An agent's token dies with the token that started the agent."
             }
+            Self::WrongAudience => {
+                "An application may ask for a token that one resource alone accepts (`resource`, RFC 8707). Such a \
+                 token opens nothing elsewhere, so that whoever gets hold of it at one place cannot use it at \
+                 another. `resource` is left out, or the address of this server, for tokens that are good here."
+            }
             Self::WrongKeyKind => {
                 "The message names the vendor if it could tell. A provider's own key never stands in for a \
                  Keywright token: put the token into `X-Keywright-Token` and leave the provider key where the \

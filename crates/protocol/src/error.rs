@@ -96,6 +96,10 @@ errors! {
     KeyRevoked "KEY_REVOKED" 401 NotSignedIn
         "The token has been revoked."
         "Make a new one with `keywright tokens create`.";
+    /// A sign-in gave the token for another resource, which its application named.
+    WrongAudience "WRONG_AUDIENCE" 401 NotSignedIn
+        "The token is for another resource."
+        "Sign in again without naming a resource, or naming this server.";
     /// A key of another vendor, or a token of a kind that is not accepted here, was sent where a
     /// Keywright token belongs.
     WrongKeyKind "WRONG_KEY_KIND" 401 NotSignedIn

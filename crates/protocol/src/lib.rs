@@ -9,6 +9,7 @@ mod error;
 mod id;
 mod lifetime;
 mod mailbox;
+pub mod oauth_routes;
 #[cfg(feature = "openapi")]
 mod openapi;
 mod overlap;
@@ -28,7 +29,7 @@ pub use lifetime::{BadLifetime, Lifetime};
 pub use mailbox::{BadMailbox, Mailbox};
 pub use overlap::{BadOverlap, Overlap};
 pub use page::{BadCursor, Cursor};
-pub use principal::{Liveness, Principal, Tombstone};
+pub use principal::{Liveness, Principal, Session, Tombstone};
 pub use role::Role;
 pub use scope::{Scope, Scopes, UnknownScope};
 pub use timestamp::{Clock, SystemClock, Timestamp};

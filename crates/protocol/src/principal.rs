@@ -16,8 +16,10 @@ pub struct Principal {
     pub token: KeyId,
     /// What kind of token.
     pub kind: TokenKind,
-    /// The token that this one dies with, for a child token.
+    /// The token that this one dies with, for a token made for an agent.
     pub parent: Option<KeyId>,
+    /// The session of an application that this token is of, for one that a sign-in gave.
+    pub session: Option<Session>,
     /// Its user.
     pub user: UserId,
     /// The organization that it acts in.
@@ -46,6 +48,15 @@ impl Principal {
     pub fn expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| now >= end)
     }
+}
+
+/// A session of an application: it outlives its access tokens, and all that was made in it dies with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its id, a platform token's like any other.
+    pub id: KeyId,
+    /// When it ends by itself, however often it was refreshed.
+    pub expires_at: Timestamp,
 }
 
 /// The reader's side of a principal's death: cheap to ask, and can be waited for.

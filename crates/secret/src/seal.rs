@@ -14,7 +14,7 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::{Secret, fill_random};
+use crate::{PlatformToken, Secret, fill_random};
 
 /// The master keys of a server: the first seals, all open.
 pub struct MasterKeys {
@@ -111,6 +111,32 @@ impl fmt::Debug for MasterKeys {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "MasterKeys({} of them, current {})", self.keys.len(), self.current_id())
     }
+}
+
+/// Seals `secret` so that only whoever has `token` opens it: not the server, which keeps hashes of tokens, nor
+/// whoever has its master key.
+pub fn seal_under(token: &PlatformToken, place: &Place<'_>, secret: &Secret) -> Vec<u8> {
+    let mut blob = Vec::new();
+    encrypt(&mut blob, &token_key(token), secret.expose().as_bytes(), &place.associated_data());
+    blob
+}
+
+/// Opens what [`seal_under`] made with the same token for the same place.
+///
+/// # Errors
+/// [`SealError::Damaged`] when it was made with another token, changed, cut or moved from another place.
+pub fn open_under(token: &PlatformToken, place: &Place<'_>, blob: &[u8]) -> Result<Secret, SealError> {
+    if blob.len() < NONCE_LENGTH {
+        return Err(SealError::Damaged);
+    }
+    let text = decrypt(&token_key(token), blob, &place.associated_data())?;
+    String::from_utf8(text.to_vec()).map(Secret::new).map_err(|_| SealError::Damaged)
+}
+
+/// The token has 256 random bits, so that a plain hash is a key. What is stored of it is another hash.
+fn token_key(token: &PlatformToken) -> Zeroizing<[u8; 32]> {
+    let hash = Sha256::new().chain_update(b"keywright sealed under a token\0").chain_update(token.expose());
+    Zeroizing::new(hash.finalize().into())
 }
 
 /// Where a sealed value belongs.

@@ -32,6 +32,8 @@ impl Jobs {
         running.spawn(every(SWEEP, move || sweep(sweeping.clone())));
         let flushing = identity.clone();
         running.spawn(every(LAST_USED, move || flush(flushing.clone())));
+        let wiping = identity.clone();
+        running.spawn(every(WIPE, move || wipe(wiping.clone())));
         running.spawn(move_records(identity.clone(), writer.clone()));
         let of_mails = Arc::clone(clock);
         running.spawn(every(OUTBOX, move || sweep_outbox(outbox.clone(), of_mails.now())));
@@ -90,6 +92,12 @@ async fn sweep_outbox(outbox: Outbox, now: Timestamp) {
     }
 }
 
+async fn wipe(identity: Identity) {
+    if let Err(error) = identity.wipe_refresh_answers().await {
+        tracing::warn!("answers that were kept for repeated refreshes cannot be wiped: {error}");
+    }
+}
+
 async fn flush(identity: Identity) {
     if let Err(error) = identity.flush_last_used().await {
         tracing::warn!(error = &error as &(dyn std::error::Error + 'static), "last uses cannot be written");
@@ -97,6 +105,8 @@ async fn flush(identity: Identity) {
 }
 
 const SWEEP: Duration = Duration::from_secs(60);
+/// Answers are given again for 10 s, and gone a moment later.
+const WIPE: Duration = Duration::from_secs(2);
 /// Last uses are at most 60 s behind; the rest of the minute is for a slow database.
 const LAST_USED: Duration = Duration::from_secs(20);
 const OUTBOX: Duration = Duration::from_secs(600);

@@ -12,7 +12,9 @@ mod jobs;
 pub mod local;
 pub mod logging;
 mod mail;
+mod oauth;
 mod operations;
+mod pages;
 mod plane;
 mod server;
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use keywright_identity::oauth::OAuthKeys;
 use keywright_identity::{Identity, IdentitySettings, Mailer, Mailroom};
 use keywright_protocol::Clock;
 use keywright_store::{RecordsReader, RecordsWriter, Store};
@@ -20,6 +21,7 @@ use crate::config::Config;
 use crate::demo::Demo;
 use crate::jobs::Jobs;
 use crate::mail::{Outbox, Post};
+use crate::oauth::introspections;
 use crate::operations;
 use crate::plane::{Guard, Plane, PlaneParts, Stage, acceptor, accounts};
 
@@ -83,8 +85,10 @@ impl Server {
             None => Arc::new(Post::open(config, &public_url, Arc::clone(&clock))?),
         };
         let mailroom = Mailroom { mailer, codes: master_keys.keyed_hash("mailbox codes") };
-        let identity =
-            Identity::new(Arc::clone(&store), Arc::clone(&clock), identity_settings(config), mailroom);
+        let keys =
+            OAuthKeys { user_codes: master_keys.keyed_hash("user codes"), master: Arc::new(master_keys) };
+        let settings = identity_settings(config, &public_url);
+        let identity = Identity::with_keys(Arc::clone(&store), Arc::clone(&clock), settings, mailroom, keys);
         let instance = instance_secret(config)?;
         let claim = first_claim(config, &identity).await?;
         let writer = RecordsWriter::open(&store).await?;
@@ -110,6 +114,7 @@ impl Server {
             store: Arc::clone(&store),
             records: reader.clone(),
             clock: Arc::clone(&clock),
+            introspections: introspections(),
             providers: ProviderChecks::new(&upstreams, dialler.clone()),
             temporary: config.auth.temporary,
             instance,
@@ -202,12 +207,15 @@ impl Server {
     }
 }
 
-fn identity_settings(config: &Config) -> IdentitySettings {
+fn identity_settings(config: &Config, public_url: &Url) -> IdentitySettings {
     let ttl = i64::try_from(config.auth.temporary_ttl.as_secs()).unwrap_or(i64::MAX);
     IdentitySettings {
         temporary_ttl_seconds: ttl,
         hide_accounts: config.auth.hide_accounts,
         signup: config.signup.clone(),
+        issuer: public_url.as_str().trim_end_matches('/').to_owned(),
+        resources: config.oauth.resources.clone(),
+        registration: config.oauth.registration,
         ..IdentitySettings::default()
     }
 }

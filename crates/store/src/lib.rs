@@ -5,14 +5,18 @@
 //! token, only hashes of tokens.
 
 mod accounts;
+mod authorization_codes;
 mod callers;
 mod cards;
 mod claims;
+mod clients;
 mod completion;
 mod database;
+mod device_codes;
 mod engine;
 mod error;
 mod generation;
+mod grants;
 mod invitations;
 mod key_changes;
 mod keys;
@@ -23,10 +27,14 @@ mod master_key;
 mod members;
 mod migration;
 mod mints;
+mod oauth_tries;
 mod organizations;
+mod page_sessions;
 mod records;
+mod refreshes;
 mod room;
 mod services;
+mod signing_keys;
 mod statement;
 mod sweep;
 mod tokens;
@@ -36,11 +44,15 @@ mod upgrade;
 pub mod testing;
 
 pub use accounts::{NewTemporaryAccount, Provisioned};
+pub use authorization_codes::{AuthorizationCode, CodeRedemption};
 pub use callers::{Acting, CallerFacts, OrganizationChange};
 pub use claims::{ClaimOutcome, ClaimRules, Claimant};
+pub use clients::{ClientInsertion, ClientRow, RegistrationLimits};
 pub use completion::{Completed, Completion, CompletionFailed, CompletionTerms, Entrance, IssuedKey};
 pub use database::{Database, PATIENCE, Store};
+pub use device_codes::{DeviceApproval, DeviceInsertion, DeviceRow, DeviceState, NewDevice, Poll};
 pub use error::StoreError;
+pub use grants::{GrantFacts, GrantRow, GrantToken, NewGrant};
 pub use invitations::{AcceptFacts, InvitationLimits, InviteFacts, Invited, NewInvitation};
 pub use key_changes::{KeyChange, KeyFacts, KeyUpdate, Rotated, RotationTerms, Successor, TargetKey};
 pub use keys::{KeyInsertion, KeyRow};
@@ -50,13 +62,17 @@ pub use mailbox_facts::{Belonging, MailboxFacts, OpenInvitation};
 pub use master_key::MasterKeyMark;
 pub use members::MemberFacts;
 pub use mints::MintLimits;
+pub use oauth_tries::{Tried, TryLimit};
 pub use organizations::{NewOrganization, OrganizationRow, OrganizationUpdate};
+pub use page_sessions::{NewPageSession, PageSession, PageSignIn};
 pub use records::{
     LocalRecords, OutcomeFilter, RecordedCall, RecordsFailure, RecordsMove, RecordsOf, RecordsReader,
     RecordsWriter, RefusalCount, RequestFilter, SLOTS, Slot, UnknownOutcome,
 };
+pub use refreshes::{NewRotation, RefreshRow, Rotation};
 pub use room::Room;
 pub use services::NewServiceAccount;
+pub use signing_keys::SigningKeyRow;
 pub use sweep::{SweepRules, Swept};
 pub use tokens::{ChildInsertion, ChildRenewal, NewToken, RevokedToken, TokenRow};
 pub use upgrade::{UpgradeTerms, Upgraded};

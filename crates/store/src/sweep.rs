@@ -12,13 +12,16 @@ use crate::{Store, StoreError};
 /// What a turn of sweeping deletes, and how much at most.
 #[derive(Clone, Copy, Debug)]
 pub struct SweepRules {
-    /// Now: invitations whose time is over.
+    /// Now: invitations and browsers at the pages whose time is over.
     pub now: Timestamp,
-    /// Temporary accounts and child tokens that ended, by themselves or not, at or before this; mailed codes
+    /// Temporary accounts, child tokens and sessions of applications that ended, by themselves or not, at or
+    /// before this; applications that registered by then and were never used; codes, however they were given,
     /// that were made or tried in vain, and moves of records that were decided by then.
     pub ended_before: Timestamp,
     /// API keys that were revoked, or whose overlap with a successor ended, at or before this.
     pub revoked_before: Timestamp,
+    /// Signing keys that were made at or before this: nothing that they signed is good any more.
+    pub signed_before: Timestamp,
     /// Notes for the hourly limits that were made at or before this.
     pub notes_before: Timestamp,
     /// At most so many accounts, so many former service accounts, and twice so many keys and child tokens.
@@ -61,8 +64,14 @@ impl Store {
                 open.execute(sql, values![rules.ended_before]).await?;
             }
             open.execute(DELETE_INVITATIONS, values![rules.now]).await?;
+            open.execute(DELETE_PAGE_SESSIONS, values![rules.now]).await?;
             open.execute(DELETE_INVITATION_MAILS, values![rules.notes_before]).await?;
             open.execute(DELETE_FORMER_SERVICES, values![rules.at_most]).await?;
+            open.execute(DELETE_TRIES, values![rules.notes_before]).await?;
+            open.execute(DELETE_AUTHORIZATION_CODES, values![rules.ended_before]).await?;
+            open.execute(DELETE_DEVICES, values![rules.ended_before]).await?;
+            open.execute(DELETE_CLIENTS, values![rules.ended_before]).await?;
+            open.execute(DELETE_SIGNING_KEYS, values![rules.signed_before]).await?;
             if !hashes.is_empty() {
                 count_up(open).await?;
             }
@@ -82,6 +91,8 @@ async fn delete_tokens(
     for (sql, before) in [
         (DELETE_ENDED_CHILDREN, rules.ended_before),
         (DELETE_REVOKED_CHILDREN, rules.ended_before),
+        (DELETE_ENDED_GRANTS, rules.ended_before),
+        (DELETE_REVOKED_GRANTS, rules.ended_before),
         (DELETE_REVOKED_KEYS, rules.revoked_before),
         (DELETE_REPLACED_KEYS, rules.revoked_before),
     ] {
@@ -122,6 +133,15 @@ statements! {
                             WHERE replaced_by IS NOT NULL AND expires_at <= $1 AND NOT EXISTS \
                             (SELECT 1 FROM tokens AS child WHERE child.parent_id = gone.id) \
                             ORDER BY expires_at LIMIT $2) RETURNING hash";
+    /// A session goes after all that was made in it.
+    DELETE_ENDED_GRANTS = "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens AS gone \
+                           WHERE kind = 'grant' AND expires_at <= $1 AND NOT EXISTS \
+                           (SELECT 1 FROM tokens AS child WHERE child.parent_id = gone.id) \
+                           ORDER BY expires_at LIMIT $2) RETURNING hash";
+    DELETE_REVOKED_GRANTS = "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens AS gone \
+                             WHERE kind = 'grant' AND revoked_at <= $1 AND NOT EXISTS \
+                             (SELECT 1 FROM tokens AS child WHERE child.parent_id = gone.id) \
+                             ORDER BY revoked_at LIMIT $2) RETURNING hash";
     /// The outer condition is asked again once the row is locked: somebody may have claimed the account.
     END_ACCOUNTS = "UPDATE users SET status = 'deleted' WHERE id IN (SELECT id FROM users \
                     WHERE kind = 'temporary' AND expires_at <= $1 ORDER BY expires_at LIMIT $2) \
@@ -137,10 +157,16 @@ statements! {
     DELETE_USER = "DELETE FROM users WHERE id = $1";
     DELETE_MINTS = "DELETE FROM mints WHERE at <= $1";
     DELETE_MOVES = "DELETE FROM record_moves WHERE at <= $1";
+    DELETE_TRIES = "DELETE FROM oauth_failures WHERE at <= $1";
+    DELETE_AUTHORIZATION_CODES = "DELETE FROM authorization_codes WHERE expires_at <= $1";
+    DELETE_DEVICES = "DELETE FROM device_codes WHERE expires_at <= $1";
+    DELETE_CLIENTS = "DELETE FROM clients WHERE used_at IS NULL AND approved_at IS NULL AND created_at <= $1";
+    DELETE_SIGNING_KEYS = "DELETE FROM signing_keys WHERE created_at <= $1";
     DELETE_FAILURES = "DELETE FROM admin_claim_failures WHERE at <= $1";
     DELETE_MAIL_REQUESTS = "DELETE FROM mail_requests WHERE at <= $1";
     DELETE_CODES = "DELETE FROM mail_codes WHERE created_at <= $1";
     DELETE_CODE_FAILURES = "DELETE FROM mail_code_failures WHERE at <= $1";
+    DELETE_PAGE_SESSIONS = "DELETE FROM page_sessions WHERE expires_at <= $1";
     DELETE_INVITATIONS = "DELETE FROM invitations WHERE expires_at <= $1";
     /// Into its own organization, which nobody else belongs to, only it has invited anybody.
     DELETE_INVITATIONS_BY_USER = "DELETE FROM invitations WHERE invited_by = $1";

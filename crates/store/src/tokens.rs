@@ -1,6 +1,6 @@
 //! Platform tokens: finding one by its hash, handing out children, ending them.
 
-use keywright_protocol::{KeyId, OrganizationId, Role, Scopes, Timestamp, UserId};
+use keywright_protocol::{KeyId, OrganizationId, Role, Scopes, Session, Timestamp, UserId};
 use keywright_secret::{TokenHash, TokenKind};
 use sqlx::FromRow;
 
@@ -45,8 +45,12 @@ pub struct TokenRow {
     pub id: KeyId,
     /// What kind of token.
     pub kind: TokenKind,
-    /// The token that it dies with.
+    /// The token that it dies with, where it was made for an agent.
     pub parent: Option<KeyId>,
+    /// The session that it dies with, where a sign-in gave it.
+    pub session: Option<Session>,
+    /// The resource that it is good for; this server's when left out.
+    pub audience: Option<String>,
     /// Whose it is.
     pub user: UserId,
     /// The organization that it acts in.
@@ -306,6 +310,8 @@ struct StoredToken {
     id: String,
     kind: String,
     parent_id: Option<String>,
+    grant_id: Option<String>,
+    audience: Option<String>,
     user_id: String,
     organization_id: String,
     scopes: String,
@@ -334,10 +340,20 @@ impl StoredToken {
                 Some(Role::from_name(name).ok_or(StoreError::Unreadable { column: "memberships.role" })?)
             }
         };
+        let parent = self.parent_id.map(|id| read_id(&id, "tokens.parent_id")).transpose()?;
+        let session = match (self.grant_id, self.parent_expires_at) {
+            (None, _) => None,
+            (Some(id), Some(end)) => {
+                Some(Session { id: read_id(&id, "tokens.grant_id")?, expires_at: Timestamp(end) })
+            }
+            (Some(_), None) => return Err(StoreError::Unreadable { column: "tokens.expires_at" }),
+        };
         Ok(TokenRow {
             id: read_id(&self.id, "tokens.id")?,
             kind: TokenKind::from_name(&self.kind).ok_or(StoreError::Unreadable { column: "tokens.kind" })?,
-            parent: self.parent_id.map(|id| read_id(&id, "tokens.parent_id")).transpose()?,
+            parent: parent.filter(|_| session.is_none()),
+            session,
+            audience: self.audience,
             user: read_id(&self.user_id, "tokens.user_id")?,
             organization: read_id(&self.organization_id, "tokens.organization_id")?,
             role: role.unwrap_or(Role::Member),
@@ -356,7 +372,7 @@ impl StoredToken {
 const USES_AT_ONCE: usize = 500;
 
 statements! {
-    FIND = "SELECT t.id, t.kind, t.parent_id, t.user_id, t.organization_id, t.scopes, t.expires_at, \
+    FIND = "SELECT t.id, t.kind, t.parent_id, t.grant_id, t.audience, t.user_id, t.organization_id, t.scopes, t.expires_at, \
             t.revoked_at, t.administrator, p.revoked_at AS parent_revoked_at, \
             p.expires_at AS parent_expires_at, p.scopes AS parent_scopes, u.kind AS user_kind, u.status AS user_status, u.administrator AS user_administrator, \
             u.expires_at AS user_expires_at, m.role \
@@ -373,11 +389,11 @@ statements! {
                     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 WHERE EXISTS \
                     (SELECT 1 FROM tokens WHERE id = $7 AND revoked_at IS NULL)";
     NTH_LIVE_CHILD = "SELECT expires_at FROM tokens WHERE parent_id = $1 AND revoked_at IS NULL \
-                      AND expires_at > $2 ORDER BY expires_at DESC LIMIT 1 OFFSET $3";
+                      AND grant_id IS NULL AND expires_at > $2 ORDER BY expires_at DESC LIMIT 1 OFFSET $3";
     FIRST_LIVE_CHILD = "SELECT expires_at FROM tokens WHERE parent_id = $1 AND revoked_at IS NULL \
-                        AND expires_at > $2 ORDER BY expires_at LIMIT 1";
+                        AND grant_id IS NULL AND expires_at > $2 ORDER BY expires_at LIMIT 1";
     FIND_CHILD = "SELECT expires_at FROM tokens WHERE hash = $1 AND parent_id = $2 AND revoked_at IS NULL \
-                  AND expires_at IS NOT NULL";
+                  AND grant_id IS NULL AND expires_at IS NOT NULL";
     RENEW_CHILD = "UPDATE tokens SET expires_at = $2 WHERE hash = $1 AND revoked_at IS NULL";
     TAKE_TURN = "UPDATE organizations SET seq = seq + 1 WHERE id = $1";
     FIND_REVOCABLE = "SELECT user_id FROM tokens WHERE id = $1 AND organization_id = $2 AND revoked_at IS NULL";

@@ -147,6 +147,11 @@ impl TestServer {
         self.post.code(email).expect("a mailed code")
     }
 
+    /// The code that was mailed last to a mailbox, however it was asked for.
+    pub fn code_for(&self, email: &str) -> String {
+        self.post.code(email).expect("a mailed code")
+    }
+
     /// Signs up with a mailbox: its key is the token.
     pub async fn person(&self, email: &str) -> Account {
         let code = self.mailed(routes::SIGNUP_REQUEST, email).await;

@@ -144,6 +144,7 @@ mod tests {
                 token: KeyId::new(),
                 kind: TokenKind::ApiKey,
                 parent: None,
+                session: None,
                 user: UserId::new(),
                 organization: OrganizationId::new(),
                 role: keywright_protocol::Role::Member,

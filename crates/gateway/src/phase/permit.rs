@@ -87,6 +87,7 @@ mod tests {
             token: KeyId::new(),
             kind: TokenKind::Temporary,
             parent: None,
+            session: None,
             user: UserId::new(),
             organization: OrganizationId::new(),
             role: keywright_protocol::Role::Member,

@@ -10,6 +10,8 @@ fn row(expires_at: Option<Timestamp>) -> TokenRow {
         id: KeyId::new(),
         kind: TokenKind::ApiKey,
         parent: None,
+        session: None,
+        audience: None,
         user: UserId::new(),
         organization: OrganizationId::new(),
         role: keywright_protocol::Role::Owner,

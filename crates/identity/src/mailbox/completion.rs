@@ -165,7 +165,7 @@ fn too_many_keys(keys: &[KeyRow]) -> ApiError {
     ApiError::new(ErrorCode::MaxApiKeysReached).detail("limit", MOST_KEYS).detail("keys", keys)
 }
 
-fn bad_code(refusal: CodeRefusal, now: Timestamp) -> ApiError {
+pub(crate) fn bad_code(refusal: CodeRefusal, now: Timestamp) -> ApiError {
     let counted = |code: ErrorCode, left| ApiError::new(code).detail("attemptsRemaining", left);
     match refusal {
         CodeRefusal::NotFound => ErrorCode::OtpNotFound.into(),

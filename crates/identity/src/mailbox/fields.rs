@@ -18,7 +18,7 @@ pub(crate) fn mailbox(email: Option<&Value>) -> Result<Mailbox, ApiError> {
 }
 
 /// The code. What cannot be one is no try of one.
-pub(super) fn code(text: &str) -> Result<MailedCode, ApiError> {
+pub(crate) fn code(text: &str) -> Result<MailedCode, ApiError> {
     MailedCode::parse(text).ok_or_else(|| {
         ApiError::new(ErrorCode::OtpInvalid)
             .because("That is no code: a code has six digits, or eight letters.")
@@ -51,5 +51,5 @@ pub(super) fn company(company: Option<Company>) -> Result<(String, Option<String
     Ok((name, description.map(OrganizationDescription::into_text).filter(|text| !text.is_empty())))
 }
 
-pub(super) const DEFAULT_ORGANIZATION: &str = "My Organization";
+pub(crate) const DEFAULT_ORGANIZATION: &str = "My Organization";
 const LONGEST_MACHINE: usize = 64;

@@ -13,15 +13,17 @@ mod login;
 mod request;
 mod signup;
 
-use keywright_store::{CodeLimits, TryLimits};
+pub(crate) use completion::bad_code;
+use keywright_store::{CodeLimits, MailboxFacts, TryLimits};
+pub(crate) use request::parts;
 
 use crate::{IdentitySettings, Signup};
-use keywright_protocol::Mailbox;
+use keywright_protocol::{ApiError, ErrorCode, Mailbox};
 
 /// How long a code is good.
 const LIFETIME_SECONDS: i64 = 600;
 
-const LIMITS: CodeLimits = CodeLimits {
+pub(crate) const LIMITS: CodeLimits = CodeLimits {
     cooldown_seconds: 30,
     window_seconds: 3_600,
     per_mailbox: 20,
@@ -46,4 +48,22 @@ impl IdentitySettings {
             Signup::Invited => false,
         }
     }
+}
+
+/// Whether the mailbox may sign in at the pages: whoever is in no organization gets one there, as at a sign-up.
+pub(crate) fn judge_page(
+    settings: &IdentitySettings,
+    mailbox: &Mailbox,
+    facts: &MailboxFacts,
+) -> Result<(), ApiError> {
+    if !facts.organizations.is_empty() || settings.signup_is_open_to(mailbox) {
+        return Ok(());
+    }
+    let refused = ApiError::new(ErrorCode::SignupClosed);
+    Err(match facts.invitations.is_empty() {
+        true => refused,
+        false => refused.because(
+            "Accept the invitation first: `keywright auth login-request`, and the code that is mailed then.",
+        ),
+    })
 }

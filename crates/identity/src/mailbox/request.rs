@@ -129,7 +129,7 @@ pub(super) fn hash(
 }
 
 /// What goes into the hash of a code.
-pub(super) fn parts<'a>(
+pub(crate) fn parts<'a>(
     request: &'a str,
     purpose: CodePurpose,
     mailbox: &'a Mailbox,
@@ -155,6 +155,7 @@ fn judge(
         // Where it is invited, it can go; what is not clear yet is asked with the code.
         CodePurpose::Login if !facts.invitations.is_empty() || !facts.organizations.is_empty() => Ok(()),
         CodePurpose::Login => Err(super::login::nowhere(facts)),
+        CodePurpose::Page => super::judge_page(settings, mailbox, facts),
     }
 }
 

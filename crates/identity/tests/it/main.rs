@@ -13,6 +13,7 @@ mod keys;
 mod login;
 mod mailing;
 mod members;
+mod oauth;
 mod organizations;
 mod revocation;
 mod roles;

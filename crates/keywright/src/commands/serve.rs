@@ -242,6 +242,7 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::MailServer => "URL",
         Kind::Sender => "MAILBOX",
         Kind::MailDomains => "DOMAINS",
+        Kind::Urls => "URLS",
     }
 }
 

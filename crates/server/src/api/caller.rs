@@ -12,7 +12,7 @@ use keywright_protocol::Principal;
 use crate::api::{Api, Refusal};
 
 /// A proven caller.
-pub(super) struct Caller(pub(super) Arc<Principal>);
+pub(crate) struct Caller(pub(crate) Arc<Principal>);
 
 impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = Refusal;
@@ -23,7 +23,7 @@ impl FromRequestParts<Arc<Api>> for Caller {
 }
 
 /// Who sent a request with these headers, as things stand now.
-pub(super) async fn prove(headers: &HeaderMap, api: &Api) -> Result<Caller, Refusal> {
+pub(crate) async fn prove(headers: &HeaderMap, api: &Api) -> Result<Caller, Refusal> {
     let token = platform_token(headers)?;
     let principal = match api.identity.cached(&token) {
         Some(known) => known,

@@ -24,6 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn;
 use bytes::Bytes;
 use keywright_identity::Identity;
 use keywright_protocol::{ApiError, Clock, ErrorCode};
@@ -35,11 +36,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) use auth_guide::page as auth_guide_page;
+pub(crate) use caller::{Caller, prove};
 pub(crate) use health::{healthz, readyz};
 pub use openapi::document;
 pub(crate) use providers::ProviderChecks;
-pub(crate) use reply::{Refusal, Reply};
+pub(crate) use reply::{Refusal, Reply, protect};
 
+use crate::oauth::{self, Introspections};
+use crate::pages;
 use crate::plane::Stage;
 
 /// What the handlers share.
@@ -50,6 +54,8 @@ pub(crate) struct Api {
     pub(crate) clock: Arc<dyn Clock>,
     /// How the providers are doing.
     pub(crate) providers: ProviderChecks,
+    /// How often applications ask what tokens are worth.
+    pub(crate) introspections: Introspections,
     /// Whether temporary accounts are given out.
     pub(crate) temporary: bool,
     /// What proves that this server belongs to whoever can read its data folder.
@@ -106,7 +112,8 @@ pub(crate) fn local_router(token: Secret) -> Router {
 
 /// The router of everything that is not the gateway's.
 pub(crate) fn router(api: Arc<Api>) -> Router {
-    with_refusals(Router::from(described())).with_state(api)
+    let all = with_refusals(Router::from(described()).merge(oauth::router()).merge(pages::router()));
+    all.layer(from_fn(oauth::to_pages)).with_state(api)
 }
 
 fn with_refusals<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {

@@ -167,13 +167,14 @@ fn schemes() -> BTreeMap<String, SecurityScheme> {
 }
 
 /// What every route that asks for a caller may refuse.
-const OF_CALLER: [ErrorCode; 8] = [
+const OF_CALLER: [ErrorCode; 9] = [
     ErrorCode::StorageUnavailable,
     ErrorCode::KeyMissing,
     ErrorCode::KeyMalformed,
     ErrorCode::KeyUnknown,
     ErrorCode::KeyExpired,
     ErrorCode::KeyRevoked,
+    ErrorCode::WrongAudience,
     ErrorCode::WrongKeyKind,
     ErrorCode::AmbiguousCredentials,
 ];

@@ -55,7 +55,7 @@ impl IntoResponse for Refusal {
 }
 
 /// Answers may hold what is shown once, and are data, never pages.
-pub(super) fn protect(response: &mut Response) {
+pub(crate) fn protect(response: &mut Response) {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));

@@ -51,6 +51,8 @@ pub enum Kind {
     Sender,
     /// What stands behind the `@` of mailboxes.
     MailDomains,
+    /// Addresses of resources, each as its clients write it.
+    Urls,
 }
 
 impl Key {
@@ -93,6 +95,7 @@ impl Kind {
             Self::Sender => "a mailbox like keywright@example.com, or Name <keywright@example.com> with ASCII letters, \
                              digits, blanks, dots and dashes; no six digits in a row, which only codes have"
                 .to_owned(),
+            Self::Urls => "URLs like https://mcp.example.com/tools, without fragment".to_owned(),
             Self::MailDomains => "domains of mailboxes like example.com, each exactly as behind the @".to_owned(),
         }
     }
@@ -104,7 +107,7 @@ impl Kind {
 
     /// Whether several values may stand there, separated by commas or as a list.
     pub(super) fn is_list(self) -> bool {
-        matches!(self, Self::Hosts | Self::Networks | Self::MailDomains)
+        matches!(self, Self::Hosts | Self::Networks | Self::MailDomains | Self::Urls)
     }
 }
 
@@ -181,7 +184,13 @@ pub const KEYS: &[Key] = &[
         "Who may sign up with a mailbox: everybody, some domains, or only who was invited, who always may.",
     ),
     key("auth.signup_domains", Kind::MailDomains, None, "The domains whose mailboxes may sign up."),
-    later("auth.registration", Kind::Word(&["open", "admin", "off"]), None, "Who registers OAuth clients."),
+    key(
+        "auth.registration",
+        Kind::Word(&["open", "admin", "off"]),
+        Some("open"),
+        "Who registers applications that people sign in with.",
+    ),
+    key("auth.resources", Kind::Urls, None, "More resources that tokens are given out for; not good here."),
     key(
         "mail.smtp",
         Kind::MailServer,

@@ -8,6 +8,7 @@ mod environment;
 mod keys;
 mod layers;
 mod mail;
+mod oauth;
 mod problem;
 mod providers;
 mod read;
@@ -31,6 +32,7 @@ pub use self::mail::{Login, MailServer, MailSettings, Protection, Sender};
 pub use self::problem::{Problem, Warning};
 pub(crate) use self::providers::{FoundKey, from_environment};
 pub use self::providers::{ProviderKey, ProviderSettings};
+pub use oauth::OAuthSettings;
 
 use self::layers::Layers;
 pub(crate) use self::problem::Findings;
@@ -63,6 +65,8 @@ pub struct Config {
     pub auth: Auth,
     /// Who may sign up with a mailbox.
     pub signup: Signup,
+    /// The authorization server.
+    pub oauth: OAuthSettings,
     /// How mails go out.
     pub mail: MailSettings,
     /// How model calls are passed.
@@ -214,6 +218,7 @@ impl Config {
             master_key,
             auth: auth(&mut reader),
             signup: mail::signup(&mut reader),
+            oauth: oauth::read(&mut reader),
             mail: MailSettings::default(),
             gateway: gateway(&mut reader),
             drain: reader.duration("drain"),

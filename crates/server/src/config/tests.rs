@@ -98,7 +98,15 @@ fn a_flag_wins_over_the_environment_and_that_over_the_file() {
 #[test]
 fn every_key_in_force_is_listed_once_with_its_source() {
     let (config, _) = good(&[], &[], None);
-    let optional = ["tls.cert", "tls.key", "tls.extra_ca", "auth.signup_domains", "mail.smtp", "mail.from"];
+    let optional = [
+        "tls.cert",
+        "tls.key",
+        "tls.extra_ca",
+        "auth.signup_domains",
+        "auth.resources",
+        "mail.smtp",
+        "mail.from",
+    ];
     for key in KEYS.iter().filter(|key| !key.later && !optional.contains(&key.path)) {
         let listed = config.sources().iter().filter(|sourced| sourced.path == key.path).count();
         assert_eq!(listed, 1, "{}", key.path);
@@ -121,6 +129,7 @@ fn every_key_takes_a_flag_a_variable_and_a_line_of_the_file() {
             Kind::Word(words) => words[0],
             Kind::MailServer => "smtp://localhost:25",
             Kind::Sender => "Keywright <k@example.com>",
+            Kind::Urls => "https://one.example/mcp,https://two.example",
             Kind::MailDomains => "one.example,two.example",
             Kind::Path => unreachable!("not among these"),
         };

@@ -19,6 +19,7 @@ pub(super) fn one(token: &PlatformToken, reader: RecordsReader, control: Handle)
         token: KeyId::new(),
         kind: token.kind(),
         parent: None,
+        session: None,
         user: UserId::LOCAL,
         organization: OrganizationId::LOCAL,
         role: Role::Owner,

@@ -31,9 +31,18 @@ pub(super) fn compose(mail: &Mail, server: &str) -> Letter {
 }
 
 fn with_code(purpose: CodePurpose, code: &Secret, minutes: i64, asker: &Asker, server: &str) -> Letter {
-    let (what, command) = match purpose {
-        CodePurpose::Signup => ("sign up", "signup-complete"),
-        CodePurpose::Login => ("sign in", "login-complete"),
+    let what = match purpose {
+        CodePurpose::Signup => "sign up",
+        CodePurpose::Login | CodePurpose::Page => "sign in",
+    };
+    let taker = match purpose {
+        CodePurpose::Signup => {
+            "the program\nthat asked for it, for instance to `keywright auth signup-complete`, and to"
+        }
+        CodePurpose::Login => {
+            "the program\nthat asked for it, for instance to `keywright auth login-complete`, and to"
+        }
+        CodePurpose::Page => "the page\nin the browser in which you have just asked for it, and to",
     };
     let code = as_written(code.expose());
     let server = without_long_numbers(server);
@@ -45,8 +54,7 @@ fn with_code(purpose: CodePurpose, code: &Secret, minutes: i64, asker: &Asker, s
     let text = format!(
         "Your code to {what} at {server}\n\
          \n    {code}\n\n\
-         It is good for {minutes} minutes, once, and to {what} only. Give it to the program\n\
-         that asked for it, for instance to `keywright auth {command}`, and to\n\
+         It is good for {minutes} minutes, once, and to {what} only. Give it to {taker}\n\
          nobody else. No link is needed, and this mail has none to follow.\n\
          \n\
          Who asked for it:\n\

@@ -8,6 +8,7 @@ use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue};
 use keywright_dial::Network;
+use keywright_protocol::oauth_routes::OPEN_TO_PAGES;
 use keywright_protocol::{ApiError, ErrorCode};
 use url::{Host, Url};
 
@@ -61,8 +62,15 @@ impl Guard {
         if self.loopback && !authority.as_ref().is_some_and(|authority| self.answers_to(authority)) {
             return Err(ErrorCode::HostNotAllowed.into());
         }
+        if OPEN_TO_PAGES.contains(&parts.uri.path()) {
+            return Ok(());
+        }
         for origin in parts.headers.get_all(ORIGIN) {
-            if !self.is_ours(origin, authority.as_ref()) {
+            // What a page of ours posts under `Referrer-Policy: no-referrer` is of no origin; no script can say
+            // that it is of the same.
+            let own_page = origin == "null"
+                && parts.headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
+            if !own_page && !self.is_ours(origin, authority.as_ref()) {
                 return Err(ErrorCode::OriginNotAllowed.into());
             }
         }

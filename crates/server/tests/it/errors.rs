@@ -14,6 +14,7 @@ const HERE: &[&str] = &[
     include_str!("mailbox.rs"),
     include_str!("models.rs"),
     include_str!("organizations.rs"),
+    include_str!("oauth/sessions.rs"),
     include_str!("records.rs"),
     include_str!("revocation.rs"),
     include_str!("rotation.rs"),

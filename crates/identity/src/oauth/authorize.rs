@@ -1,0 +1,263 @@
+//! Requests to the authorization page: OAuth 2.1 section 4.1.1 with PKCE by S256 only.
+//!
+//! What is wrong before application and redirect URI are known is shown to the person; the rest is told to the
+//! application, with `state` and `iss` (RFC 9207).
+
+use std::collections::BTreeMap;
+
+use keywright_protocol::{OrganizationId, Timestamp, UserId};
+use keywright_secret::{Secret, random_hex};
+use keywright_store::AuthorizationCode;
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use crate::Identity;
+use crate::oauth::redirect;
+use crate::oauth::{Client, GrantType, OAuthCode, OAuthError, SessionScope};
+use crate::organizations::misleads;
+
+/// A request that a person may consent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorization {
+    /// Who asks.
+    pub client: Client,
+    /// Where the answer goes.
+    pub redirect_uri: String,
+    /// What is asked for.
+    pub scope: SessionScope,
+    /// What the application calls the machine.
+    pub machine: Option<String>,
+    /// Whether the application takes no for an answer rather than showing pages (`prompt=none`).
+    pub silent: bool,
+    /// The mailbox that the application expects, to fill in.
+    pub login_hint: Option<String>,
+    state: Option<String>,
+    challenge: String,
+    resources: String,
+    nonce: Option<String>,
+}
+
+/// Why there is nothing to consent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unanswerable {
+    /// Nobody may be redirected: the person is told.
+    Page(OAuthError),
+    /// The application is told, at that address.
+    Redirect(String),
+}
+
+/// Who consents.
+#[derive(Clone, Copy, Debug)]
+pub struct Consent {
+    /// The user.
+    pub user: UserId,
+    /// The organization that was chosen.
+    pub organization: OrganizationId,
+    /// When the mailbox was last proven.
+    pub signed_in_at: Timestamp,
+}
+
+impl Identity {
+    /// Reads a request to the authorization page.
+    ///
+    /// # Errors
+    /// [`Unanswerable`].
+    pub async fn authorization(
+        &self,
+        parameters: &[(String, String)],
+    ) -> Result<Authorization, Unanswerable> {
+        let page = |code, text| Unanswerable::Page(OAuthError::new(code, text));
+        let mut single: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut repeated = false;
+        let mut resources = Vec::new();
+        for (name, value) in parameters {
+            if name == "resource" {
+                resources.push(value.clone());
+            } else if single.insert(name, value).is_some() {
+                if matches!(name.as_str(), "client_id" | "redirect_uri") {
+                    return Err(page(OAuthCode::InvalidRequest, "The link names the application twice."));
+                }
+                repeated = true;
+            }
+        }
+        // Without a value it counts as left out, by RFC 6749 section 3.1.
+        let single: BTreeMap<&str, &str> =
+            single.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let take = |name: &str| single.get(name).copied();
+        let Some(id) = take("client_id") else {
+            return Err(page(OAuthCode::InvalidRequest, "The link does not say which application asks."));
+        };
+        let client = self.oauth_client(id).await.map_err(Unanswerable::Page)?;
+        let Some(client) = client else {
+            return Err(page(
+                OAuthCode::InvalidClient,
+                "No such application is known here. It may have registered long ago and never been used.",
+            ));
+        };
+        let redirect_uri = match (take("redirect_uri"), client.redirect_uris.as_slice()) {
+            (Some(uri), registered) if redirect::matches(registered, uri) => uri.to_owned(),
+            (None, [only]) => only.clone(),
+            _ => {
+                return Err(page(
+                    OAuthCode::InvalidRequest,
+                    "The application asks for the answer to be sent where it did not register.",
+                ));
+            }
+        };
+        let state = take("state").map(str::to_owned);
+        let told = |error: OAuthError| {
+            Unanswerable::Redirect(self.refusal_address(&redirect_uri, state.as_deref(), &error))
+        };
+        if repeated {
+            let text = "A parameter of the request stands there twice.";
+            return Err(told(OAuthError::new(OAuthCode::InvalidRequest, text)));
+        }
+        let wanted = self.wanted(&client, &single, &resources).map_err(told)?;
+        Ok(Authorization {
+            redirect_uri,
+            scope: wanted.scope,
+            machine: take("machine").and_then(read_machine),
+            silent: take("prompt") == Some("none"),
+            login_hint: take("login_hint").map(str::to_owned),
+            state,
+            challenge: wanted.challenge,
+            resources: wanted.resources,
+            nonce: take("nonce").map(str::to_owned),
+            client,
+        })
+    }
+
+    fn wanted(
+        &self,
+        client: &Client,
+        parameters: &BTreeMap<&str, &str>,
+        resources: &[String],
+    ) -> Result<Wanted, OAuthError> {
+        let invalid = |text: &'static str| Err(OAuthError::new(OAuthCode::InvalidRequest, text));
+        match parameters.get("response_type") {
+            Some(&"code") => {}
+            None => return invalid("response_type is missing; it must be code."),
+            Some(_) => {
+                let text = "Only response_type=code is given; tokens never stand in a URL.";
+                return Err(OAuthError::new(OAuthCode::UnsupportedResponseType, text));
+            }
+        }
+        client.may_use(GrantType::AuthorizationCode)?;
+        if parameters.contains_key("request") || parameters.contains_key("request_uri") {
+            return invalid("Request objects are not read here; send the parameters themselves.");
+        }
+        if parameters.get("response_mode").is_some_and(|mode| *mode != "query") {
+            return invalid("Answers are sent in the query only.");
+        }
+        let Some(challenge) = parameters.get("code_challenge") else {
+            return invalid("code_challenge is missing: PKCE with S256 is required.");
+        };
+        if parameters.get("code_challenge_method") != Some(&"S256") {
+            return invalid("code_challenge_method must be S256.");
+        }
+        if !is_pkce_text(challenge) {
+            return invalid("code_challenge must be 43 to 128 letters, digits or any of - . _ ~");
+        }
+        if parameters.get("nonce").is_some_and(|nonce| nonce.len() > LONGEST_NONCE) {
+            return invalid("nonce is longer than 512 bytes.");
+        }
+        Ok(Wanted {
+            scope: SessionScope::asked(client, parameters.get("scope").copied())?,
+            resources: self.inner.resources.asked(resources)?,
+            challenge: (*challenge).to_owned(),
+        })
+    }
+
+    /// Where the person goes who consents: back to the application, with a code.
+    ///
+    /// # Errors
+    /// `temporarily_unavailable` when the database does not answer.
+    pub async fn consent(&self, asked: &Authorization, consent: &Consent) -> Result<String, OAuthError> {
+        let (now, code) = (self.now(), random_hex::<32>());
+        let stored = AuthorizationCode {
+            hash: hash(&code),
+            client: asked.client.id.clone(),
+            redirect_uri: asked.redirect_uri.clone(),
+            challenge: asked.challenge.clone(),
+            user: consent.user,
+            organization: consent.organization,
+            scopes: asked.scope.platform,
+            identity_scopes: asked.scope.identity.to_stored(),
+            resources: asked.resources.clone(),
+            nonce: asked.nonce.clone(),
+            machine: asked.machine.clone(),
+            signed_in_at: consent.signed_in_at,
+            created_at: now,
+            expires_at: now.plus_seconds(CODE_SECONDS),
+        };
+        self.inner.store.insert_authorization_code(&stored).await?;
+        let answer = [("code", code.expose())];
+        Ok(self.answer_address(&asked.redirect_uri, asked.state.as_deref(), &answer))
+    }
+
+    /// Where the person goes when there is no consent: back to the application, with the reason.
+    pub fn refuse(&self, asked: &Authorization, error: &OAuthError) -> String {
+        self.refusal_address(&asked.redirect_uri, asked.state.as_deref(), error)
+    }
+
+    fn refusal_address(&self, redirect_uri: &str, state: Option<&str>, error: &OAuthError) -> String {
+        let answer = [("error", error.code.as_str()), ("error_description", error.description.as_ref())];
+        self.answer_address(redirect_uri, state, &answer)
+    }
+
+    /// The redirect URI with an answer, the state as it came and the issuer.
+    fn answer_address(&self, redirect_uri: &str, state: Option<&str>, answer: &[(&str, &str)]) -> String {
+        // It matched a registered one, which was parsed.
+        let Ok(mut url) = Url::parse(redirect_uri) else { return String::new() };
+        {
+            let mut pairs = url.query_pairs_mut();
+            pairs.extend_pairs(answer);
+            pairs.extend_pairs(state.map(|state| ("state", state)));
+            pairs.append_pair("iss", &self.inner.settings.issuer);
+        }
+        url.into()
+    }
+}
+
+impl Authorization {
+    /// The host that the answer goes to, or the scheme of a program on the person's machine.
+    pub fn shown_host(&self) -> String {
+        redirect::shown_host(&self.redirect_uri)
+    }
+
+    /// What a browser must let the form of the page lead to: the origin of the redirect URI, or its scheme.
+    pub fn leads_to(&self) -> String {
+        redirect::leads_to(&self.redirect_uri)
+    }
+
+    /// Whether the answer goes to whatever program listens on the person's machine.
+    pub fn to_loopback(&self) -> bool {
+        redirect::is_loopback(&self.redirect_uri)
+    }
+}
+
+struct Wanted {
+    scope: SessionScope,
+    resources: String,
+    challenge: String,
+}
+
+/// What a machine may be called: printable, at most 64 characters.
+pub fn read_machine(text: &str) -> Option<String> {
+    let text = text.trim();
+    let good = !text.is_empty() && text.chars().count() <= 64 && !text.chars().any(misleads);
+    good.then(|| text.to_owned())
+}
+
+/// The form of a verifier and of a challenge, RFC 7636 section 4.
+pub(crate) fn is_pkce_text(text: &str) -> bool {
+    (43..=128).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+}
+
+pub(crate) fn hash(code: &Secret) -> [u8; 32] {
+    Sha256::digest(code.expose().as_bytes()).into()
+}
+
+const CODE_SECONDS: i64 = 60;
+const LONGEST_NONCE: usize = 512;

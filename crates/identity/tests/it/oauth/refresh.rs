@@ -1,0 +1,185 @@
+use keywright_identity::oauth::{Client, OAuthCode};
+use keywright_identity::{IdentitySettings, Unproven};
+use keywright_secret::Secret;
+use keywright_store::testing::on_both;
+
+use crate::bench::{Bench, rounds};
+use crate::oauth::scene::{
+    Person, another_client, oauth_code, refreshed, refreshed_as, signed_in, signed_in_with,
+};
+
+#[tokio::test]
+async fn a_refresh_gives_a_new_pair_and_the_old_access_token_lives_on() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let person = Person::new(&bench).await;
+        let first = signed_in(&bench, &person).await;
+        let second = refreshed(&bench.identity, &first.refresh).await.expect("refreshed");
+        assert_ne!(first.access.expose(), second.access.expose());
+        assert_ne!(first.refresh, second.refresh);
+        bench.verified(&first.access).await;
+        bench.verified(&second.access).await;
+        let body = second.json();
+        assert_eq!((&body["token_type"], &body["scope"]), (&"Bearer".into(), &first.json()["scope"]));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn within_ten_seconds_the_same_application_gets_the_same_answer_to_the_byte() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let person = Person::new(&bench).await;
+        let first = signed_in(&bench, &person).await;
+        let second = refreshed(&bench.identity, &first.refresh).await.expect("refreshed");
+        bench.clock.forward_seconds(9);
+        let again = refreshed(&bench.identity, &first.refresh).await.expect("the same");
+        assert_eq!(again.text, second.text);
+        // Another server of the same database, and one that was restarted, answer alike.
+        let other =
+            bench.second_server().await.unwrap_or_else(|| bench.restarted(IdentitySettings::default()));
+        assert_eq!(refreshed(&other, &first.refresh).await.expect("the same").text, second.text);
+        refreshed(&bench.identity, &second.refresh).await.expect("the family lives");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_ten_seconds_the_old_token_ends_the_session() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let person = Person::new(&bench).await;
+        let first = signed_in(&bench, &person).await;
+        let other = signed_in(&bench, &person).await;
+        let second = refreshed(&bench.identity, &first.refresh).await.expect("refreshed");
+        let caller = bench.verified(&second.access).await;
+        let (child, _) = bench.identity.mint_child(&caller, None).await.expect("a child");
+        bench.clock.forward_seconds(10);
+        assert_eq!(oauth_code(refreshed(&bench.identity, &first.refresh).await), OAuthCode::InvalidGrant);
+        assert!(caller.liveness.is_dead());
+        for token in [&first.access, &second.access, &child] {
+            assert_eq!(bench.refusal(token).await, Unproven::Revoked);
+        }
+        assert_eq!(oauth_code(refreshed(&bench.identity, &second.refresh).await), OAuthCode::InvalidGrant);
+        bench.verified(&other.access).await;
+        refreshed(&bench.identity, &other.refresh).await.expect("another session lives");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_two_exchanges_back_gives_nothing_and_the_session_lives() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let person = Person::new(&bench).await;
+        let first = signed_in(&bench, &person).await;
+        let second = refreshed(&bench.identity, &first.refresh).await.expect("refreshed");
+        let third = refreshed(&bench.identity, &second.refresh).await.expect("refreshed");
+        assert_eq!(oauth_code(refreshed(&bench.identity, &first.refresh).await), OAuthCode::InvalidGrant);
+        bench.verified(&third.access).await;
+        refreshed(&bench.identity, &third.refresh).await.expect("the family lives");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_application_gets_nothing_and_what_was_exchanged_is_taken_for_stolen() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let person = Person::new(&bench).await;
+        let thief = another_client(&bench).await;
+        let first = signed_in(&bench, &person).await;
+        let stolen = refreshed_as(&bench.identity, &thief, &first.refresh, None, &[]).await;
+        assert_eq!(oauth_code(stolen), OAuthCode::InvalidGrant);
+        let second = refreshed(&bench.identity, &first.refresh).await.expect("nothing happened");
+        let stolen = refreshed_as(&bench.identity, &thief, &first.refresh, None, &[]).await;
+        assert_eq!(oauth_code(stolen), OAuthCode::InvalidGrant);
+        assert_eq!(bench.refusal(&second.access).await, Unproven::Revoked);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn ten_refreshes_at_once_on_two_servers_get_one_pair() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let second = bench.second_server().await.unwrap_or_else(|| bench.identity.clone());
+        let person = Person::new(&bench).await;
+        let mut tokens = signed_in(&bench, &person).await;
+        for _ in 0..rounds(10) {
+            let asking: Vec<_> = (0..10)
+                .map(|number| {
+                    let identity = if number % 2 == 0 { bench.identity.clone() } else { second.clone() };
+                    let token = tokens.refresh.clone();
+                    tokio::spawn(async move { refreshed(&identity, &token).await })
+                })
+                .collect();
+            let mut answers = Vec::new();
+            for answer in asking {
+                answers.push(answer.await.expect("it ran").expect("refreshed"));
+            }
+            assert!(answers.iter().all(|answer| answer.text == answers[0].text));
+            tokens = answers.swap_remove(0);
+            bench.verified(&tokens.access).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refresh_may_ask_for_less_and_never_for_more_again() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let person = Person::new(&bench).await;
+        let client = Client::command_line();
+        let asked = Some("models:use executions:read openid");
+        let first = signed_in_with(&bench, &person, &client, asked, &[]).await;
+        let narrow = |token: Secret, scope: &'static str| {
+            let (identity, client) = (bench.identity.clone(), client.clone());
+            async move { refreshed_as(&identity, &client, &token, Some(scope), &[]).await }
+        };
+        let wider = narrow(first.refresh.clone(), "models:use api-keys:manage").await;
+        assert_eq!(oauth_code(wider), OAuthCode::InvalidScope);
+        let unknown = narrow(first.refresh.clone(), "everything").await;
+        assert_eq!(oauth_code(unknown), OAuthCode::InvalidScope);
+        let second = narrow(first.refresh.clone(), "models:use").await.expect("less");
+        assert_eq!(second.json()["scope"], "models:use");
+        assert_eq!(bench.verified(&second.access).await.scopes.to_stored(), "models:use");
+        let grown = narrow(second.refresh.clone(), "models:use executions:read").await;
+        assert_eq!(oauth_code(grown), OAuthCode::InvalidScope);
+        let third = refreshed(&bench.identity, &second.refresh).await.expect("the same");
+        assert_eq!(bench.verified(&third.access).await.scopes.to_stored(), "models:use");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_kept_answer_is_wiped_after_ten_seconds() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let person = Person::new(&bench).await;
+        let first = signed_in(&bench, &person).await;
+        refreshed(&bench.identity, &first.refresh).await.expect("refreshed");
+        assert_eq!(bench.identity.wipe_refresh_answers().await.expect("asked"), 0);
+        bench.clock.forward_seconds(10);
+        assert_eq!(bench.identity.wipe_refresh_answers().await.expect("wiped"), 1);
+        assert_eq!(bench.identity.wipe_refresh_answers().await.expect("asked"), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_no_refresh_token_gives_nothing() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let person = Person::new(&bench).await;
+        let tokens = signed_in(&bench, &person).await;
+        let cut = &tokens.refresh.expose()[..40];
+        for wrong in ["", "x", tokens.access.expose(), cut, "' OR '1'='1"] {
+            let answer = refreshed(&bench.identity, &Secret::new(wrong)).await;
+            assert_eq!(oauth_code(answer), OAuthCode::InvalidGrant);
+        }
+        refreshed(&bench.identity, &tokens.refresh).await.expect("nothing happened");
+    })
+    .await;
+}

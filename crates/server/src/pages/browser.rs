@@ -1,0 +1,114 @@
+//! Which browser it is, and whether a form is one of the pages that it was shown.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use http::HeaderMap;
+use http::header::{COOKIE, ORIGIN};
+use http::request::Parts;
+use keywright_identity::pages::{Browser, PageCookie, form_token};
+use keywright_protocol::{Timestamp, UserId};
+use keywright_secret::Secret;
+
+use crate::api::Api;
+use crate::oauth::Form;
+use crate::pages::respond::{PageRefusal, redirect};
+
+/// The browser that asks, if the pages know it.
+pub(super) struct Visitor {
+    /// Its cookie.
+    pub(super) cookie: Secret,
+    /// What is known of it.
+    pub(super) known: Option<Browser>,
+    from_our_page: bool,
+}
+
+impl FromRequestParts<Arc<Api>> for Visitor {
+    type Rejection = PageRefusal;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, PageRefusal> {
+        let cookie = sent(&parts.headers, cookie_name(api)).unwrap_or_else(|| Secret::new(""));
+        let known = match cookie.is_empty() {
+            true => None,
+            false => api.identity.browser(&cookie).await?,
+        };
+        Ok(Self { cookie, known, from_our_page: from_our_page(&parts.headers) })
+    }
+}
+
+impl Visitor {
+    /// Who is signed in, and since when.
+    pub(super) fn user(&self) -> Option<(UserId, Timestamp)> {
+        self.known.as_ref().and_then(|browser| browser.user)
+    }
+
+    /// What a form for this browser carries.
+    pub(super) fn form(&self) -> String {
+        form_token(&self.cookie)
+    }
+
+    /// Refuses what no page of ours has sent.
+    pub(super) fn sent_by_our_page(&self) -> Result<(), PageRefusal> {
+        if self.from_our_page { Ok(()) } else { Err(PageRefusal::foreign_form()) }
+    }
+
+    /// Refuses a form that is none of a page which this browser was shown.
+    pub(super) fn sent_our_form(&self, form: &Form) -> Result<(), PageRefusal> {
+        self.sent_by_our_page()?;
+        let ours = form.secret("form").is_some_and(|token| *token == Secret::new(self.form()));
+        if ours && self.known.is_some() { Ok(()) } else { Err(PageRefusal::foreign_form()) }
+    }
+}
+
+/// The `Set-Cookie` for a cookie that is to be kept.
+pub(super) fn kept(api: &Api, cookie: &PageCookie) -> String {
+    set(api, cookie.value.expose(), cookie.seconds)
+}
+
+/// The `Set-Cookie` that takes it away.
+pub(super) fn dropped(api: &Api) -> String {
+    set(api, "", 0)
+}
+
+fn set(api: &Api, value: &str, seconds: i64) -> String {
+    let secure = if is_secure(api) { "; Secure" } else { "" };
+    format!("{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}", cookie_name(api))
+}
+
+/// On https no other host of the domain can set it.
+fn cookie_name(api: &Api) -> &'static str {
+    if is_secure(api) { "__Host-keywright" } else { "keywright" }
+}
+
+fn is_secure(api: &Api) -> bool {
+    api.identity.issuer().starts_with("https:")
+}
+
+/// The one cookie of that name; of two, somebody else has set one.
+fn sent(headers: &HeaderMap, name: &str) -> Option<Secret> {
+    let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut found = values
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(known, _)| *known == name)
+        .map(|(_, value)| Secret::new(value));
+    match (found.next(), found.next()) {
+        (Some(one), None) => Some(one),
+        _ => None,
+    }
+}
+
+/// Whether a page of ours has sent it, by what browsers say and scripts cannot. The guard has refused foreign
+/// origins before.
+fn from_our_page(headers: &HeaderMap) -> bool {
+    match headers.get("sec-fetch-site") {
+        Some(site) => site == "same-origin",
+        None => headers.get(ORIGIN).is_some_and(|origin| origin != "null"),
+    }
+}
+
+/// On to signing in, and back to where the browser is.
+pub(super) fn to_sign_in(back: &str) -> Result<axum::response::Response, PageRefusal> {
+    let next: String = url::form_urlencoded::byte_serialize(back.as_bytes()).collect();
+    redirect(&format!("{}?next={next}", keywright_protocol::oauth_routes::LOGIN))
+}

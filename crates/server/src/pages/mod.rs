@@ -1,0 +1,28 @@
+//! The pages: signing in, letting applications and devices in, and ending what was let in. They work without
+//! JavaScript; every change is a form of a page of ours, answered with 303.
+
+mod account;
+mod authorize;
+mod browser;
+mod device;
+mod respond;
+mod sign_in;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+use keywright_protocol::oauth_routes as routes;
+
+use crate::api::Api;
+
+/// The routes.
+pub(crate) fn router() -> Router<Arc<Api>> {
+    Router::new()
+        .route(routes::AUTHORIZE, get(authorize::show).post(authorize::decide))
+        .route(routes::DEVICE, get(device::show).post(device::decide))
+        .route(routes::LOGIN, get(sign_in::show).post(sign_in::mail))
+        .route(routes::LOGIN_CODE, get(sign_in::ask).post(sign_in::prove))
+        .route(routes::LOGOUT, post(sign_in::out))
+        .route(routes::ACCOUNT, get(account::show).post(account::end))
+}

@@ -1,0 +1,52 @@
+use keywright_protocol::{ErrorCode, routes};
+use keywright_testkit::{Call, on_both};
+
+use crate::oauth::scene::{begin, poll, refresh, refused, text};
+use crate::pages::browser::{Browser, assert_page, hidden, organization};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_sees_what_is_in_and_ends_it_at_once() {
+    on_both(|setup| async move {
+        let server = setup.start().await;
+        let mut browser = Browser::signed_in(&server, "a@example.com").await;
+        let codes = begin(&server, &[("client_id", "keywright-cli"), ("machine", "laptop")]).await.json();
+        let form = hidden(&browser.get(&server, "/device").await, "form");
+        let shown = browser
+            .post(&server, "/device", &[("form", &form), ("user_code", text(&codes, "user_code"))])
+            .await;
+        let chosen = organization(&shown);
+        let allow = [
+            ("form", form.as_str()),
+            ("user_code", text(&codes, "user_code")),
+            ("organization", &chosen),
+            ("decision", "allow"),
+        ];
+        assert_page(&browser.post(&server, "/device", &allow).await, 200);
+        let tokens = poll(&server, "keywright-cli", text(&codes, "device_code")).await.json();
+        let page = browser.get(&server, "/account").await;
+        assert_page(&page, 200);
+        assert!(page.text().contains("Keywright command line") && page.text().contains("laptop"));
+        let at = page.text().find("name=\"end\" value=\"").expect("a button") + "name=\"end\" value=\"".len();
+        let session = page.text()[at..at + 36].to_owned();
+        let mut stranger = Browser::signed_in(&server, "b@example.com").await;
+        let theirs = stranger.get(&server, "/account").await;
+        assert!(!theirs.text().contains("laptop"));
+        let foreign = [("form", hidden(&theirs, "form")), ("end", session.clone())];
+        let foreign: Vec<(&str, &str)> =
+            foreign.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        assert_page(&stranger.post(&server, "/account", &foreign).await, 404);
+        let whoami = || Call::get(routes::WHOAMI).token(text(&tokens, "access_token"));
+        assert_eq!(server.call(whoami()).await.status, 200);
+        let ended = browser.post(&server, "/account", &[("form", &form), ("end", &session)]).await;
+        assert_eq!((ended.status, ended.header("location")), (303, Some("/account")));
+        server.call(whoami()).await.assert_refused(ErrorCode::KeyRevoked);
+        refused(&refresh(&server, text(&tokens, "refresh_token")).await, 400, "invalid_grant");
+        assert!(!browser.get(&server, "/account").await.text().contains("laptop"));
+        // A second tab after signing out.
+        let tab = browser.clone();
+        assert_eq!(browser.post(&server, "/logout", &[("form", &form)]).await.status, 303);
+        let after = tab.get(&server, "/account").await;
+        assert_eq!((after.status, after.body.len()), (303, 0));
+    })
+    .await;
+}

@@ -1,0 +1,7 @@
+//! The pages, as a browser without scripts uses them.
+
+mod account;
+mod authorize;
+mod browser;
+mod device;
+mod sign_in;
