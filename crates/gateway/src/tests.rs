@@ -29,6 +29,7 @@ impl Principals for Anybody {
             scopes: Scopes::GATEWAY,
             temporary: false,
             administrator: false,
+            essential_traffic_only: false,
             expires_at: None,
             liveness: Liveness::new().0,
         })))

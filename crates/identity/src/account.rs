@@ -24,6 +24,7 @@ impl Identity {
             email,
             temporary: principal.temporary,
             administrator: principal.administrator,
+            essential_traffic_only: principal.essential_traffic_only,
             token_id: principal.token,
             token_kind: principal.kind.as_str().to_owned(),
             scopes: principal.scopes,

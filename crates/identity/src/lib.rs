@@ -26,6 +26,7 @@ mod pause;
 mod postbox;
 mod require;
 mod temporary;
+mod ticket;
 mod unproven;
 mod verify;
 

@@ -23,11 +23,15 @@ pub struct ProvisionedAccount {
 
 impl Identity {
     /// Makes a temporary account for whoever asks from `address`. Whether anybody may ask at all is
-    /// for the caller to know.
+    /// for the caller to know. With `essential_traffic_only` the account is marked from the start.
     ///
     /// # Errors
     /// `TEMPORARY_RATE_LIMITED` with the wait, `STORAGE_UNAVAILABLE`.
-    pub async fn provision_temporary(&self, address: IpAddr) -> Result<ProvisionedAccount, ApiError> {
+    pub async fn provision_temporary(
+        &self,
+        address: IpAddr,
+        essential_traffic_only: bool,
+    ) -> Result<ProvisionedAccount, ApiError> {
         let now = self.now();
         let expires_at = now.plus_seconds(self.inner.settings.temporary_ttl_seconds);
         let account = Account { user_id: UserId::new(), organization_id: OrganizationId::new() };
@@ -50,6 +54,7 @@ impl Identity {
             organization_name: ORGANIZATION_NAME.to_owned(),
             address: counted_as(address),
             expires_at,
+            essential_traffic_only,
         };
         let limits = self.inner.settings.mint_limits();
         let made = self.inner.store.insert_temporary_account(&stored, &limits).await;

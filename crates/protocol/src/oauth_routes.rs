@@ -37,3 +37,15 @@ pub const RESOURCE_METADATA: &str = "/.well-known/oauth-protected-resource";
 /// What pages of every origin may use, by security rule 9: nothing there goes by a cookie.
 pub const OPEN_TO_PAGES: &[&str] =
     &[TOKEN, REVOKE, REGISTER, JWKS, METADATA, OPENID_CONFIGURATION, RESOURCE_METADATA];
+
+/// The parameter of [`AUTHORIZE`] and [`DEVICE_AUTHORIZATION`] that holds the ticket of a temporary account which
+/// the person may take over. Only the command line's own client may send it. The answer of [`TOKEN`] says in a
+/// member of the same name what became of it: [`LoginUpgrade`](crate::wire::LoginUpgrade).
+pub const UPGRADE: &str = "upgrade";
+/// The parameter of [`TOKEN`] that marks the account, when it is `true`: no content of it is ever captured.
+pub const ESSENTIAL_TRAFFIC_ONLY: &str = "essential_traffic_only";
+/// The parameter of [`AUTHORIZE`] and [`DEVICE_AUTHORIZATION`] that says what the machine is called.
+pub const MACHINE: &str = "machine";
+/// The parameter of [`AUTHORIZE`] and [`DEVICE_AUTHORIZATION`] that proposes how many seconds the session lives;
+/// the person may choose less.
+pub const LIFETIME: &str = "lifetime";

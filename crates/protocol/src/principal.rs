@@ -32,6 +32,8 @@ pub struct Principal {
     pub temporary: bool,
     /// Whether the user is an administrator of the whole server.
     pub administrator: bool,
+    /// Whether the user is marked: whoever would capture content asks this first, and captures none.
+    pub essential_traffic_only: bool,
     /// When the token ends by itself; `None` for never.
     pub expires_at: Option<Timestamp>,
     /// Whether it has been revoked since it was verified.

@@ -4,6 +4,9 @@
 pub const TEMPORARY: &str = "/api/v1/auth/temporary";
 /// Makes a child token for an agent (`POST`) and lets it live on (`PATCH`); a child ends itself (`DELETE`).
 pub const CHILD: &str = "/api/v1/auth/child";
+/// Gives a ticket with which a person may take the caller's temporary account over while signing in at the
+/// pages (`POST`).
+pub const UPGRADE_TICKET: &str = "/api/v1/auth/upgrade-ticket";
 /// Mails a code to sign up with (`POST`).
 pub const SIGNUP_REQUEST: &str = "/api/v1/auth/signup-request";
 /// Takes the code: makes user, organization and key (`POST`).
@@ -67,6 +70,7 @@ pub const OPENAPI: &str = "/openapi.json";
 pub const ALL: &[&str] = &[
     TEMPORARY,
     CHILD,
+    UPGRADE_TICKET,
     SIGNUP_REQUEST,
     SIGNUP_COMPLETE,
     LOGIN_REQUEST,

@@ -18,8 +18,8 @@ pub use explain::{
 };
 pub use key_changes::{ReplacedKey, RotateKey, RotatedKey, UpdateKey};
 pub use mailbox::{
-    AskedKey, CodeRequested, Company, CompleteLogin, CompleteSignup, RequestCode, SignedIn, Upgrade,
-    UpgradeOutcome,
+    AskedKey, CodeRequested, Company, CompleteLogin, CompleteSignup, LoginUpgrade, RequestCode, SignedIn,
+    Upgrade, UpgradeOutcome, UpgradeTicket,
 };
 pub use models::{ListedModel, Models};
 pub use organizations::{
@@ -88,6 +88,16 @@ impl FailureBody {
     pub fn known_code(&self) -> Option<ErrorCode> {
         ErrorCode::from_name(&self.code)
     }
+}
+
+/// Asks for a temporary account.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreateTemporary {
+    /// Whether the account is marked from the start: no content of it is ever captured.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub essential_traffic_only: bool,
 }
 
 /// A new temporary account, with its token, which is shown this once.
@@ -173,6 +183,9 @@ pub struct WhoAmI {
     pub temporary: bool,
     /// Whether the caller administers this server.
     pub administrator: bool,
+    /// Whether the user is marked: no content of it is ever captured.
+    #[serde(default)]
+    pub essential_traffic_only: bool,
     /// The id of the token.
     pub token_id: KeyId,
     /// `sk`, `tmp` or `at`.

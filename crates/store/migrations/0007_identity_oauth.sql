@@ -1,5 +1,8 @@
 -- Sign-in through applications: the applications, their sessions, codes, and the keys that sign.
 
+-- Whether the user is marked: no content of it is ever captured.
+ALTER TABLE users ADD COLUMN essential_traffic_only BOOLEAN NOT NULL DEFAULT FALSE;
+
 -- A session of an application is a row of `tokens` of the kind `grant`, whose hash is that of no token:
 -- all that was made in it, for itself or for agents, has it as parent.
 
@@ -153,5 +156,17 @@ CREATE TABLE page_sessions (
 );
 CREATE INDEX page_sessions_by_expiry ON page_sessions (expires_at);
 CREATE INDEX page_sessions_by_user ON page_sessions (user_id) WHERE user_id IS NOT NULL;
+
+-- Lets whoever signs in at the pages take a temporary account over, once. The ticket itself is nowhere.
+CREATE TABLE upgrade_tickets (
+    -- SHA-256 of the ticket.
+    hash BYTEA NOT NULL PRIMARY KEY,
+    -- The token of the temporary account.
+    token_id TEXT NOT NULL REFERENCES tokens (id) ON DELETE CASCADE,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX upgrade_tickets_by_token ON upgrade_tickets (token_id, created_at);
+CREATE INDEX upgrade_tickets_by_expiry ON upgrade_tickets (expires_at);
 
 INSERT INTO turns (name, n) VALUES ('oauth', 0);

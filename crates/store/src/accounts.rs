@@ -19,6 +19,8 @@ pub struct NewTemporaryAccount {
     pub address: String,
     /// When the account ends, with all that is in it.
     pub expires_at: Timestamp,
+    /// Whether it is marked: no content of it is captured.
+    pub essential_traffic_only: bool,
 }
 
 /// What became of an account that was to be made.
@@ -47,7 +49,11 @@ impl Store {
             if let Some(until) = full_until(open, &account.address, limits, at).await? {
                 Provisioned::FullUntil(until)
             } else {
-                open.execute(INSERT_TEMPORARY_USER, values![&user, at, account.expires_at]).await?;
+                open.execute(
+                    INSERT_TEMPORARY_USER,
+                    values![&user, at, account.expires_at, i64::from(account.essential_traffic_only)],
+                )
+                .await?;
                 open.execute(
                     INSERT_ORGANIZATION,
                     values![&organization, &account.organization_name, at, &None::<String>],
@@ -130,8 +136,8 @@ pub(crate) async fn join(
 
 statements! {
     ACCOUNT_END = "SELECT expires_at FROM users WHERE id = $1";
-    INSERT_TEMPORARY_USER = "INSERT INTO users (id, kind, status, administrator, created_at, expires_at) \
-                             VALUES ($1, 'temporary', 'active', FALSE, $2, $3)";
+    INSERT_TEMPORARY_USER = "INSERT INTO users (id, kind, status, administrator, created_at, expires_at, \
+                             essential_traffic_only) VALUES ($1, 'temporary', 'active', FALSE, $2, $3, CAST($4 AS BIGINT) = 1)";
     INSERT_PERSON = "INSERT INTO users (id, kind, status, administrator, created_at, mailbox) \
                      VALUES ($1, 'person', 'active', FALSE, $3, $2)";
     INSERT_ORGANIZATION = "INSERT INTO organizations (id, name, seq, created_at, description) \

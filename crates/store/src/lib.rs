@@ -39,6 +39,7 @@ mod statement;
 mod sweep;
 mod tokens;
 mod upgrade;
+mod upgrade_tickets;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -76,3 +77,4 @@ pub use signing_keys::SigningKeyRow;
 pub use sweep::{SweepRules, Swept};
 pub use tokens::{ChildInsertion, ChildRenewal, NewToken, RevokedToken, TokenRow};
 pub use upgrade::{UpgradeTerms, Upgraded};
+pub use upgrade_tickets::NewUpgradeTicket;

@@ -45,4 +45,5 @@ pub(crate) const IDENTITY: &[&[&str]] = &[
     crate::sweep::STATEMENTS,
     crate::tokens::STATEMENTS,
     crate::upgrade::STATEMENTS,
+    crate::upgrade_tickets::STATEMENTS,
 ];

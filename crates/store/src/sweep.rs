@@ -12,7 +12,7 @@ use crate::{Store, StoreError};
 /// What a turn of sweeping deletes, and how much at most.
 #[derive(Clone, Copy, Debug)]
 pub struct SweepRules {
-    /// Now: invitations and browsers at the pages whose time is over.
+    /// Now: invitations, browsers at the pages and tickets whose time is over.
     pub now: Timestamp,
     /// Temporary accounts, child tokens and sessions of applications that ended, by themselves or not, at or
     /// before this; applications that registered by then and were never used; codes, however they were given,
@@ -64,7 +64,9 @@ impl Store {
                 open.execute(sql, values![rules.ended_before]).await?;
             }
             open.execute(DELETE_INVITATIONS, values![rules.now]).await?;
-            open.execute(DELETE_PAGE_SESSIONS, values![rules.now]).await?;
+            for sql in [DELETE_PAGE_SESSIONS, DELETE_UPGRADE_TICKETS] {
+                open.execute(sql, values![rules.now]).await?;
+            }
             open.execute(DELETE_INVITATION_MAILS, values![rules.notes_before]).await?;
             open.execute(DELETE_FORMER_SERVICES, values![rules.at_most]).await?;
             open.execute(DELETE_TRIES, values![rules.notes_before]).await?;
@@ -167,6 +169,7 @@ statements! {
     DELETE_CODES = "DELETE FROM mail_codes WHERE created_at <= $1";
     DELETE_CODE_FAILURES = "DELETE FROM mail_code_failures WHERE at <= $1";
     DELETE_PAGE_SESSIONS = "DELETE FROM page_sessions WHERE expires_at <= $1";
+    DELETE_UPGRADE_TICKETS = "DELETE FROM upgrade_tickets WHERE expires_at <= $1";
     DELETE_INVITATIONS = "DELETE FROM invitations WHERE expires_at <= $1";
     /// Into its own organization, which nobody else belongs to, only it has invited anybody.
     DELETE_INVITATIONS_BY_USER = "DELETE FROM invitations WHERE invited_by = $1";

@@ -63,6 +63,8 @@ pub struct TokenRow {
     pub temporary: bool,
     /// Whether the user is an administrator and the token acts as one.
     pub administrator: bool,
+    /// Whether the user is marked: no content of it is captured.
+    pub essential_traffic_only: bool,
     /// When it ends by itself, with its parent or with its account, whichever comes first.
     pub expires_at: Option<Timestamp>,
     /// Whether it, its parent, its user or its user's membership was ended before that.
@@ -325,6 +327,7 @@ struct StoredToken {
     user_status: String,
     administrator: bool,
     user_administrator: bool,
+    user_essential_traffic_only: bool,
     user_expires_at: Option<i64>,
 }
 
@@ -360,6 +363,7 @@ impl StoredToken {
             scopes,
             temporary: self.user_kind == "temporary" && self.user_expires_at.is_some(),
             administrator: self.administrator && self.user_administrator,
+            essential_traffic_only: self.user_essential_traffic_only,
             expires_at: ends.min().map(Timestamp),
             revoked: self.revoked_at.is_some()
                 || self.parent_revoked_at.is_some()
@@ -374,7 +378,9 @@ const USES_AT_ONCE: usize = 500;
 statements! {
     FIND = "SELECT t.id, t.kind, t.parent_id, t.grant_id, t.audience, t.user_id, t.organization_id, t.scopes, t.expires_at, \
             t.revoked_at, t.administrator, p.revoked_at AS parent_revoked_at, \
-            p.expires_at AS parent_expires_at, p.scopes AS parent_scopes, u.kind AS user_kind, u.status AS user_status, u.administrator AS user_administrator, \
+            p.expires_at AS parent_expires_at, p.scopes AS parent_scopes, u.kind AS user_kind, \
+            u.status AS user_status, u.administrator AS user_administrator, \
+            u.essential_traffic_only AS user_essential_traffic_only, \
             u.expires_at AS user_expires_at, m.role \
             FROM tokens t JOIN users u ON u.id = t.user_id LEFT JOIN tokens p ON p.id = t.parent_id \
             LEFT JOIN memberships m ON m.user_id = t.user_id AND m.organization_id = t.organization_id \

@@ -151,6 +151,7 @@ mod tests {
                 scopes: Scopes::GATEWAY,
                 temporary: false,
                 administrator: false,
+                essential_traffic_only: false,
                 expires_at: None,
                 liveness: Liveness::new().0,
             }),

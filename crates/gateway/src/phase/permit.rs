@@ -94,6 +94,7 @@ mod tests {
             scopes,
             temporary,
             administrator: false,
+            essential_traffic_only: false,
             expires_at: None,
             liveness: Liveness::new().0,
         })

@@ -86,6 +86,7 @@ fn principal(row: TokenRow, liveness: Liveness) -> Principal {
         // A token narrows what its user may do: one made for an agent, or for model calls alone, does
         // not administer.
         administrator: row.administrator && row.parent.is_none() && row.scopes.contains(Scope::ApiKeysManage),
+        essential_traffic_only: row.essential_traffic_only,
         expires_at: row.expires_at,
         liveness,
     }
@@ -103,7 +104,7 @@ fn same(one: &Principal, other: &Principal) -> bool {
             of.role,
             of.scopes,
             of.temporary,
-            of.administrator,
+            (of.administrator, of.essential_traffic_only),
             of.expires_at,
         )
     };

@@ -18,6 +18,7 @@ fn row(expires_at: Option<Timestamp>) -> TokenRow {
         scopes: Scopes::GATEWAY,
         temporary: false,
         administrator: false,
+        essential_traffic_only: false,
         expires_at,
         revoked: false,
     }

@@ -108,7 +108,7 @@ impl Bench {
 
     /// The token of a new temporary account.
     pub(crate) async fn account(&self) -> PlatformToken {
-        self.identity.provision_temporary(HOME).await.expect("an account").token
+        self.identity.provision_temporary(HOME, false).await.expect("an account").token
     }
 
     /// A new temporary account, verified.

@@ -49,7 +49,7 @@ async fn more_accounts_than_a_batch_go_in_one_sweep() {
         };
         let bench = Bench::with(scene, settings);
         for _ in 0..205 {
-            bench.identity.provision_temporary(HOME).await.expect("an account");
+            bench.identity.provision_temporary(HOME, false).await.expect("an account");
         }
         bench.clock.forward_seconds(4 * DAY);
         assert_eq!(bench.identity.sweep().await, Ok(205));
@@ -81,10 +81,10 @@ async fn sweeping_forgets_no_limit_that_still_counts() {
         }
         bench.clock.forward_seconds(3_599);
         bench.identity.sweep().await.expect("swept");
-        assert!(bench.identity.provision_temporary(HOME).await.is_err());
+        assert!(bench.identity.provision_temporary(HOME, false).await.is_err());
         bench.clock.forward_seconds(1);
         bench.identity.sweep().await.expect("swept");
-        bench.identity.provision_temporary(HOME).await.expect("an hour later");
+        bench.identity.provision_temporary(HOME, false).await.expect("an hour later");
     })
     .await;
 }

@@ -10,7 +10,7 @@ use crate::bench::{Bench, HOME, code};
 async fn whoami_tells_the_account() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
-        let made = bench.identity.provision_temporary(HOME).await.expect("an account");
+        let made = bench.identity.provision_temporary(HOME, false).await.expect("an account");
         let caller = bench.verified(&made.token).await;
         let answer = bench.identity.whoami(&caller).await.expect("an answer");
         assert_eq!(answer.account, made.account);
@@ -97,7 +97,7 @@ async fn the_limit_is_exact_under_parallel_calls_on_two_servers() {
 }
 
 async fn mint(identity: &Identity, address: IpAddr) -> Result<(), ApiError> {
-    identity.provision_temporary(address).await.map(drop)
+    identity.provision_temporary(address, false).await.map(drop)
 }
 
 fn address(text: &str) -> IpAddr {

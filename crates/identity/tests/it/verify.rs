@@ -24,7 +24,7 @@ async fn a_token_that_was_never_issued_is_unknown() {
 async fn a_token_proves_its_own_account_and_no_other() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
-        let made = bench.identity.provision_temporary(HOME).await.expect("an account");
+        let made = bench.identity.provision_temporary(HOME, false).await.expect("an account");
         let other = bench.caller().await;
         let caller = bench.verified(&made.token).await;
         assert_eq!(caller.user, made.account.user_id);
@@ -97,7 +97,7 @@ async fn the_keys_of_a_temporary_account_die_with_it() {
     on_both(|scene| async move {
         let settings = IdentitySettings { temporary_ttl_seconds: 3_600, ..IdentitySettings::default() };
         let bench = Bench::with(scene, settings);
-        let made = bench.identity.provision_temporary(HOME).await.expect("an account");
+        let made = bench.identity.provision_temporary(HOME, false).await.expect("an account");
         let caller = bench.verified(&made.token).await;
         let (key, listed) = bench.key(&caller, "for ever").await;
         assert_eq!(listed.expires_at, Some(made.expires_at), "a key is not shown to outlive its account");

@@ -190,6 +190,7 @@ fn who(account: Account) -> WhoAmI {
         email: None,
         temporary: true,
         administrator: false,
+        essential_traffic_only: false,
         token_id: KeyId::new(),
         token_kind: "tmp".into(),
         scopes: Scopes::TEMPORARY,

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::fields::object;
 use crate::wire::ApiKey;
-use crate::{CodeRequestId, KeyId, OrganizationId};
+use crate::{CodeRequestId, KeyId, OrganizationId, Timestamp};
 
 /// Asks that a code be mailed, to sign up or to sign in.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -126,6 +126,9 @@ pub struct CompleteSignup {
     /// Its keys that live on; every other credential of it dies.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keep_keys: Vec<KeyId>,
+    /// Whether the account is marked: no content of it is ever captured. `false` leaves it as it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub essential_traffic_only: bool,
 }
 
 /// Presents a mailed code to sign in.
@@ -165,6 +168,9 @@ pub struct CompleteLogin {
     /// Keys of it that live on, where it becomes this account as it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keep_keys: Vec<KeyId>,
+    /// Whether the account is marked: no content of it is ever captured. `false` leaves it as it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub essential_traffic_only: bool,
 }
 
 /// Signed up or signed in.
@@ -207,4 +213,45 @@ pub enum UpgradeOutcome {
     Upgraded,
     /// The account was there before; the records moved into it, and the temporary one ended.
     Merged,
+}
+
+/// Lets whoever signs in at the pages take a temporary account over, once. Nothing else can be done with it.
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct UpgradeTicket {
+    /// The ticket, shown this once: the parameter `upgrade` of `/oauth/authorize` and
+    /// `/oauth/device_authorization`.
+    pub ticket: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// What became of the temporary account whose ticket came along with a sign-in at the pages: the member
+/// `upgrade` of the answer of `/oauth/token`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LoginUpgrade {
+    /// Its records are the person's now, and none of its credentials is good any more.
+    Merged,
+    /// The person left it as it was; its token is still good.
+    Declined,
+    /// The ticket was good no more, or the account not one that can be taken over.
+    Unavailable,
+}
+
+impl LoginUpgrade {
+    /// Its name, as it is stored and sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Merged => "merged",
+            Self::Declined => "declined",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    /// The one of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Merged, Self::Declined, Self::Unavailable].into_iter().find(|one| one.as_str() == name)
+    }
 }

@@ -73,6 +73,7 @@ fn described() -> OpenApiRouter<Arc<Api>> {
     OpenApiRouter::default()
         .routes(routes!(temporary::create))
         .routes(routes!(temporary::child, temporary::renew_child, temporary::end_child))
+        .routes(routes!(temporary::upgrade_ticket))
         .routes(routes!(mailbox::request_signup))
         .routes(routes!(mailbox::complete_signup))
         .routes(routes!(mailbox::request_login))

@@ -6,11 +6,10 @@ use axum::Extension;
 use axum::extract::State;
 use http::HeaderMap;
 use keywright_protocol::wire::{
-    ChildToken, CreateChild, DeletedKey, RenewChild, RenewedChild, Success, TemporaryAccount,
+    ChildToken, CreateChild, CreateTemporary, DeletedKey, RenewChild, RenewedChild, Success,
+    TemporaryAccount, UpgradeTicket,
 };
 use keywright_protocol::{ApiError, ErrorCode, Scope, routes};
-use serde::Deserialize;
-use utoipa::ToSchema;
 
 use crate::api::caller::Caller;
 use crate::api::read::Body;
@@ -18,18 +17,13 @@ use crate::api::reply::Reply;
 use crate::api::{Api, Refusal};
 use crate::plane::Peer;
 
-/// An empty object: the request says nothing yet.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Nothing {}
-
 /// Make a temporary account, without sign-up
 #[utoipa::path(
     post,
     path = routes::TEMPORARY,
     operation_id = "makeTemporaryAccount",
     tag = "accounts",
-    request_body = Nothing,
+    request_body = CreateTemporary,
     responses((status = 200, description = "The account and its token, shown this once.", body = Success<TemporaryAccount>)),
     extensions(("x-errors" = json!(["TEMPORARY_DISABLED", "TEMPORARY_RATE_LIMITED", "STORAGE_UNAVAILABLE"]))),
 )]
@@ -37,7 +31,7 @@ pub(super) async fn create(
     State(api): State<Arc<Api>>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
-    _: Body<Nothing>,
+    Body(asked): Body<CreateTemporary>,
 ) -> Result<Reply<TemporaryAccount>, Refusal> {
     if !api.temporary {
         return Err(ErrorCode::TemporaryDisabled.into());
@@ -47,12 +41,30 @@ pub(super) async fn create(
             .because("Temporary accounts are only for this machine, and the request came through a proxy.")
             .into());
     }
-    let made = api.identity.provision_temporary(peer.client).await?;
+    let made = api.identity.provision_temporary(peer.client, asked.essential_traffic_only).await?;
     Ok(Reply(TemporaryAccount {
         token: made.token.expose().to_owned(),
         expires_at: made.expires_at,
         account: made.account,
     }))
+}
+
+/// Have a ticket with which a person may take this temporary account over while signing in
+#[utoipa::path(
+    post,
+    path = routes::UPGRADE_TICKET,
+    operation_id = "makeUpgradeTicket",
+    tag = "accounts",
+    responses((status = 200, description = "The ticket, shown this once: the parameter `upgrade` of `/oauth/authorize` and `/oauth/device_authorization`.", body = Success<UpgradeTicket>)),
+    security(("token" = [])),
+    extensions(("x-errors" = json!(["UPGRADE_REFUSED"]))),
+)]
+pub(super) async fn upgrade_ticket(
+    State(api): State<Arc<Api>>,
+    Caller(principal): Caller,
+) -> Result<Reply<UpgradeTicket>, Refusal> {
+    let (ticket, expires_at) = api.identity.upgrade_ticket(&principal).await?;
+    Ok(Reply(UpgradeTicket { ticket: ticket.expose().to_owned(), expires_at }))
 }
 
 /// Make a child token for an agent

@@ -26,6 +26,7 @@ pub(super) fn one(token: &PlatformToken, reader: RecordsReader, control: Handle)
         scopes: Scopes::GATEWAY,
         temporary: false,
         administrator: false,
+        essential_traffic_only: false,
         expires_at: None,
         liveness: Liveness::new().0,
     });
