@@ -7,9 +7,9 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, USER_AGENT}
 use http::{Method, Request, Response, StatusCode};
 use keywright_dial::control::Control;
 use keywright_protocol::wire::{
-    self, ApiKey, ApiKeys, ClaimAdministrator, CreateChild, CreateKey, DeletedKey, Failure, InstanceProof,
-    Models, ProviderStates, RenewedChild, RequestDetail, RequestPage, RotateKey, Success, UpdateKey,
-    UsageReport, WhoAmI,
+    self, ApiKey, ApiKeys, ClaimAdministrator, CreateChild, CreateKey, CreateTemporary, DeletedKey, Failure,
+    InstanceProof, Models, ProviderStates, RenewedChild, RequestDetail, RequestPage, RotateKey, Success,
+    UpdateKey, UsageReport, WhoAmI,
 };
 use keywright_protocol::{KeyId, RequestId, Timestamp, routes};
 use keywright_secret::Secret;
@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     ChildToken, ClientError, CreatedKey, EndpointUrl, RequestFilter, Retries, RotatedKey, ServerUrl,
-    TemporaryToken, TokenSource, query,
+    TemporaryToken, TokenSource, UpgradeTicket, query,
 };
 
 /// A client of one server. Its token goes to that server and nowhere else.
@@ -83,7 +83,8 @@ impl Client {
     }
 
     /// Whether whoever uses this client wants no call that is not needed for what was asked. The client itself
-    /// makes none in any case; this hands the wish on.
+    /// makes none in any case; this hands the wish on, and has a new account marked, or one that is signed in to
+    /// by mailbox: the server captures no content of it.
     #[must_use]
     pub fn with_essential_traffic_only(self, essential_traffic_only: bool) -> Self {
         Self { essential_traffic_only, ..self }
@@ -105,8 +106,19 @@ impl Client {
     /// # Errors
     /// [`ClientError`]; refused with `TEMPORARY_DISABLED` where there are none.
     pub async fn temporary(&self) -> Result<TemporaryToken, ClientError> {
-        let answer = self.send(Method::POST, routes::TEMPORARY, body(&serde_json::Map::new()), None).await?;
+        let request = CreateTemporary { essential_traffic_only: self.essential_traffic_only };
+        let answer = self.send(Method::POST, routes::TEMPORARY, body(&request), None).await?;
         self.data::<wire::TemporaryAccount>(&answer).map(Into::into)
+    }
+
+    /// Gets a ticket with which the person who signs in next may take this client's temporary account over.
+    ///
+    /// # Errors
+    /// [`ClientError`]; refused with `UPGRADE_REFUSED` for any other token.
+    pub async fn upgrade_ticket(&self) -> Result<UpgradeTicket, ClientError> {
+        self.call::<wire::UpgradeTicket>(Method::POST, routes::UPGRADE_TICKET, Bytes::new())
+            .await
+            .map(Into::into)
     }
 
     /// Makes a token for an agent.

@@ -20,6 +20,20 @@ impl From<wire::TemporaryAccount> for TemporaryToken {
     }
 }
 
+/// Lets the person who signs in next take a temporary account over, once.
+pub struct UpgradeTicket {
+    /// The ticket.
+    pub ticket: Secret,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+impl From<wire::UpgradeTicket> for UpgradeTicket {
+    fn from(wire: wire::UpgradeTicket) -> Self {
+        Self { ticket: Secret::new(wire.ticket), expires_at: wire.expires_at }
+    }
+}
+
 /// A token for an agent: it may use models and nothing else, and dies with the token that made it.
 pub struct ChildToken {
     /// The `at_` token.

@@ -82,6 +82,7 @@ pub use endpoint_url::{BadEndpoint, EndpointUrl};
 pub use error::ClientError;
 pub use issued::{
     ChildToken, CreatedKey, EnteredOrganization, NewServiceAccount, RotatedKey, SignedIn, TemporaryToken,
+    UpgradeTicket,
 };
 pub use keywright_dial::DialError;
 pub use query::RequestFilter;

@@ -38,7 +38,9 @@ impl Client {
         code: &Secret,
         rest: CompleteSignup,
     ) -> Result<SignedIn, ClientError> {
-        let request = CompleteSignup { code: code.expose().to_owned(), ..rest };
+        let marked = rest.essential_traffic_only || self.is_essential_traffic_only();
+        let request =
+            CompleteSignup { code: code.expose().to_owned(), essential_traffic_only: marked, ..rest };
         self.complete(routes::SIGNUP_COMPLETE, &request, request.upgrade).await
     }
 
@@ -49,7 +51,9 @@ impl Client {
     /// [`ClientError`]; refused with `MULTIPLE_ORGANIZATIONS`, `MAX_API_KEYS_REACHED`, `OTP_INVALID` and
     /// others.
     pub async fn complete_login(&self, code: &Secret, rest: CompleteLogin) -> Result<SignedIn, ClientError> {
-        let request = CompleteLogin { code: code.expose().to_owned(), ..rest };
+        let marked = rest.essential_traffic_only || self.is_essential_traffic_only();
+        let request =
+            CompleteLogin { code: code.expose().to_owned(), essential_traffic_only: marked, ..rest };
         self.complete(routes::LOGIN_COMPLETE, &request, request.upgrade).await
     }
 

@@ -322,7 +322,8 @@ impl Context {
             return Err(missing("temporary accounts are switched off"));
         }
         if signed_out {
-            return Err(missing("you have signed out"));
+            return Err(missing("you have signed out")
+                .hint("For a temporary account again: `keywright login --temporary`."));
         }
         let lost = absent::lost(&self.settings, &stored, &self.credential_file, &self.profile, url);
         let Some(why) = lost else { return Ok(()) };

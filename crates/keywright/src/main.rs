@@ -13,6 +13,7 @@ mod error;
 mod input;
 mod keeping;
 mod local;
+mod machine;
 mod output;
 mod plain_words;
 mod reference;

@@ -37,12 +37,14 @@ impl OAuth {
         let redirect = RedirectUrl::from_url(redirect.clone());
         let client =
             self.basic().set_auth_uri(AuthUrl::from_url(endpoint)).set_redirect_uri(redirect.clone());
-        let (url, state) = client
+        let request = client
             .authorize_url(|| CsrfToken::new_random_len(STATE_BYTES))
             .add_scopes(metadata.scopes.iter().cloned().map(Scope::new))
             .add_extra_param("resource", metadata.issuer.clone())
-            .set_pkce_challenge(challenge)
-            .url();
+            .set_pkce_challenge(challenge);
+        let more = self.particulars();
+        let (url, state) =
+            more.fold(request, |request, (name, value)| request.add_extra_param(name, value)).url();
         Ok(BrowserSignIn {
             url,
             state,
@@ -65,12 +67,14 @@ impl OAuth {
             .exchange_code(AuthorizationCode::new(code.expose().to_owned()))
             .add_extra_param("resource", started.issuer.clone())
             .set_pkce_verifier(PkceCodeVerifier::new(started.verifier.secret().clone()));
+        let request =
+            self.wishes().fold(request, |request, (name, value)| request.add_extra_param(name, value));
         self.tokens(request.request_async(&self.transport()).await)
     }
 }
 
 impl BrowserSignIn {
-    /// The address to send the browser to. No secret stands in it.
+    /// The address to send the browser to. No secret stands in it but a ticket, if one was given.
     pub fn url(&self) -> &Url {
         &self.url
     }

@@ -36,6 +36,8 @@ impl OAuth {
             .exchange_device_code()
             .add_scopes(metadata.scopes.iter().cloned().map(Scope::new))
             .add_extra_param("resource", metadata.issuer.clone());
+        let more = self.particulars();
+        let request = more.fold(request, |request, (name, value)| request.add_extra_param(name, value));
         let answer: Result<StandardDeviceAuthorizationResponse, _> =
             request.request_async(&self.transport()).await;
         let answer = answer.map_err(|error| OAuthError::of(&self.server, error))?;
@@ -61,6 +63,8 @@ impl OAuth {
         let request = client
             .exchange_device_access_token(&started.answer)
             .add_extra_param("resource", started.resource.clone());
+        let request =
+            self.wishes().fold(request, |request, (name, value)| request.add_extra_param(name, value));
         self.tokens(request.request_async(&self.transport(), sleep, None).await)
     }
 }

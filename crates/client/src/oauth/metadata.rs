@@ -68,10 +68,16 @@ impl Metadata {
             authorization: document.authorization_endpoint.filter(|_| proves),
             token: document.token_endpoint,
             device: document.device_authorization_endpoint,
-            scopes: document.scopes_supported,
+            scopes: document.scopes_supported.into_iter().filter(|name| !is_of_the_person(name)).collect(),
             names_itself: document.authorization_response_iss_parameter_supported,
         })
     }
+}
+
+/// Whether a scope of OpenID Connect only lets know who the person is. The server itself is asked for that, so
+/// nobody has to consent to it.
+fn is_of_the_person(scope: &str) -> bool {
+    matches!(scope, "openid" | "email" | "profile")
 }
 
 #[cfg(test)]
@@ -110,6 +116,13 @@ mod tests {
             change.insert(name.into(), "https://evil.example/oauth/token".into());
             assert!(matches!(read(change.into()), Err(OAuthError::NotOurs { .. })), "{name}");
         }
+    }
+
+    #[test]
+    fn what_a_token_may_do_is_asked_for_and_not_who_the_person_is() {
+        let supported = ["openid", "email", "profile", "offline_access", "models:use"];
+        let read = read(json!({ "scopes_supported": supported })).unwrap();
+        assert_eq!(read.scopes, ["offline_access", "models:use"]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod device;
 mod error;
 mod metadata;
 mod transport;
+mod upgrade;
 
 use std::time::Duration;
 
@@ -16,8 +17,10 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::{Method, Request, Response};
 use keywright_dial::control::Control;
+use keywright_protocol::oauth_routes as routes;
+use keywright_protocol::wire::LoginUpgrade;
 use keywright_secret::Secret;
-use oauth2::basic::{BasicClient, BasicTokenResponse};
+use oauth2::basic::BasicTokenType;
 use oauth2::{ClientId, RefreshToken, TokenResponse, TokenUrl};
 use url::form_urlencoded::Serializer;
 
@@ -26,6 +29,7 @@ pub use browser::{BrowserSignIn, WrongAnswer};
 pub use device::DeviceSignIn;
 pub use error::OAuthError;
 pub use metadata::Metadata;
+use upgrade::{BasicClient, Granted};
 
 /// The public client that every Keywright server knows.
 pub const DEFAULT_CLIENT_ID: &str = "keywright-cli";
@@ -36,6 +40,9 @@ pub struct OAuth {
     control: Control,
     server: ServerUrl,
     client_id: String,
+    machine: Option<String>,
+    upgrade: Option<Secret>,
+    essential_traffic_only: bool,
 }
 
 /// What a token endpoint gave.
@@ -46,6 +53,8 @@ pub struct Tokens {
     pub refresh_token: Option<Secret>,
     /// How long the access token lives, as of the answer.
     pub expires_in: Option<Duration>,
+    /// What became of the temporary account whose ticket came along, if the server says so.
+    pub upgrade: Option<LoginUpgrade>,
 }
 
 impl OAuth {
@@ -56,7 +65,33 @@ impl OAuth {
     pub fn new(server: &ServerUrl, client_id: impl Into<String>) -> Result<Self, OAuthError> {
         let control = Control::to(server.as_url())
             .map_err(|source| OAuthError::Unreachable { server: server.to_string(), source })?;
-        Ok(Self { control, server: server.clone(), client_id: client_id.into() })
+        Ok(Self {
+            control,
+            server: server.clone(),
+            client_id: client_id.into(),
+            machine: None,
+            upgrade: None,
+            essential_traffic_only: false,
+        })
+    }
+
+    /// Says what this machine is called, for the person who lets it in.
+    #[must_use]
+    pub fn with_machine(self, machine: Option<String>) -> Self {
+        Self { machine, ..self }
+    }
+
+    /// Lets the person take the temporary account over that this [ticket](crate::UpgradeTicket) is for. It is good
+    /// for nothing else, so that it may stand in an address.
+    #[must_use]
+    pub fn with_upgrade(self, ticket: Option<Secret>) -> Self {
+        Self { upgrade: ticket, ..self }
+    }
+
+    /// Has the account marked by a sign-in, if so: the server captures no content of it.
+    #[must_use]
+    pub fn with_essential_traffic_only(self, essential_traffic_only: bool) -> Self {
+        Self { essential_traffic_only, ..self }
     }
 
     /// The server that is spoken to.
@@ -75,7 +110,7 @@ impl OAuth {
     /// [`OAuthError::NotOffered`] when the server has no sign-in, [`OAuthError::OtherIssuer`] when it calls
     /// itself something else, and others.
     pub async fn discover(&self) -> Result<Metadata, OAuthError> {
-        let answer = self.call(Method::GET, METADATA, Bytes::new()).await?;
+        let answer = self.call(Method::GET, routes::METADATA, Bytes::new()).await?;
         match answer.status().as_u16() {
             200 => Metadata::read(&self.server, answer.body()),
             404 | 405 => Err(OAuthError::NotOffered { server: self.server.to_string() }),
@@ -88,7 +123,7 @@ impl OAuth {
     /// # Errors
     /// [`OAuthError::InvalidGrant`] when the token is spent, revoked or expired; temporary ones otherwise.
     pub async fn refresh(&self, refresh_token: &Secret) -> Result<Tokens, OAuthError> {
-        let url = self.url_of(TOKEN)?;
+        let url = self.url_of(routes::TOKEN)?;
         let client = self.basic().set_token_uri(url);
         let token = RefreshToken::new(refresh_token.expose().to_owned());
         let answer = client.exchange_refresh_token(&token).request_async(&self.transport()).await;
@@ -105,7 +140,7 @@ impl OAuth {
             .append_pair("token", token.expose())
             .append_pair("client_id", &self.client_id)
             .finish();
-        let answer = self.call(Method::POST, REVOKE, body.into()).await?;
+        let answer = self.call(Method::POST, routes::REVOKE, body.into()).await?;
         match answer.status().as_u16() {
             200 => Ok(()),
             status @ (429 | 500..) => Err(OAuthError::Unwell { server: self.server.to_string(), status }),
@@ -115,6 +150,17 @@ impl OAuth {
 
     fn basic(&self) -> BasicClient {
         BasicClient::new(ClientId::new(self.client_id.clone()))
+    }
+
+    /// What a request for a code says beyond what OAuth asks for.
+    fn particulars(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let upgrade = self.upgrade.as_ref().map(|ticket| (routes::UPGRADE, ticket.expose().to_owned()));
+        self.machine.clone().map(|machine| (routes::MACHINE, machine)).into_iter().chain(upgrade)
+    }
+
+    /// What a request for the first tokens says beyond what OAuth asks for.
+    fn wishes(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.essential_traffic_only.then_some((routes::ESSENTIAL_TRAFFIC_ONLY, YES)).into_iter()
     }
 
     fn url_of(&self, path: &str) -> Result<TokenUrl, OAuthError> {
@@ -140,16 +186,17 @@ impl OAuth {
 
     fn tokens<T: oauth2::ErrorResponse + 'static>(
         &self,
-        answer: Result<BasicTokenResponse, oauth2::RequestTokenError<transport::Failed, T>>,
+        answer: Result<Granted, oauth2::RequestTokenError<transport::Failed, T>>,
     ) -> Result<Tokens, OAuthError> {
         let tokens = answer.map_err(|error| OAuthError::of(&self.server, error))?;
-        if *tokens.token_type() != oauth2::basic::BasicTokenType::Bearer {
+        if *tokens.token_type() != BasicTokenType::Bearer {
             return Err(self.not_ours("it gives out tokens that are no bearer tokens"));
         }
         Ok(Tokens {
             access_token: Secret::new(tokens.access_token().secret()),
             refresh_token: tokens.refresh_token().map(|token| Secret::new(token.secret())),
             expires_in: tokens.expires_in(),
+            upgrade: tokens.extra_fields().upgrade(),
         })
     }
 
@@ -158,6 +205,5 @@ impl OAuth {
     }
 }
 
-const METADATA: &str = "/.well-known/oauth-authorization-server";
-const TOKEN: &str = "/oauth/token";
-const REVOKE: &str = "/oauth/revoke";
+/// The value of a parameter that is sent only to say yes.
+const YES: &str = "true";

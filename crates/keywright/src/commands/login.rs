@@ -8,6 +8,7 @@ mod device;
 mod events;
 mod qr;
 mod sign_in;
+mod take_over;
 mod token;
 
 use std::fs::File;
@@ -49,6 +50,9 @@ pub(crate) struct LoginArgs {
     /// Makes a temporary account, also after signing out
     #[arg(long, conflicts_with_all = ["device", "browser", "api_key_file", "name"])]
     temporary: bool,
+    /// Leaves the temporary account of this profile as it is
+    #[arg(long, conflicts_with_all = ["api_key_file", "temporary"])]
+    no_upgrade: bool,
     /// Gives up after so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,

@@ -16,6 +16,7 @@ pub(crate) mod run;
 pub(crate) mod serve;
 mod status;
 pub(crate) mod tokens;
+mod upgrade;
 pub(crate) mod usage;
 mod whoami;
 pub(crate) mod why;

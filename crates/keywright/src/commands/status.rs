@@ -231,6 +231,18 @@ impl Status {
                 lines.push(format!("            ends {end}"));
             }
         }
+        let marked = self.account.as_ref().map(|who| who.essential_traffic_only);
+        match (self.essential_traffic_only, marked) {
+            (true, Some(false)) => lines.push(
+                "traffic     essential only here; the account is not marked yet: `keywright login` marks it"
+                    .to_owned(),
+            ),
+            (true, _) => lines.push("traffic     essential only".to_owned()),
+            (false, Some(true)) => {
+                lines.push("traffic     the server captures no content of this account".to_owned());
+            }
+            (false, _) => {}
+        }
         lines.join("\n")
     }
 }

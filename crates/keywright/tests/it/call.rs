@@ -53,6 +53,12 @@ impl Call {
         call.header("content-type", "application/json")
     }
 
+    /// With a form, as a browser or an application of OAuth sends it.
+    pub(crate) fn form(address: SocketAddr, path: &str, body: &str) -> Self {
+        let call = Self::new(address, "POST", path, body.as_bytes().to_vec());
+        call.header("content-type", "application/x-www-form-urlencoded")
+    }
+
     fn new(address: SocketAddr, method: &str, path: &str, body: Vec<u8>) -> Self {
         let headers = format!("host: {address}\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
         Self { address, line: format!("{method} {path} HTTP/1.1\r\n"), headers, body }

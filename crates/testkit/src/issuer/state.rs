@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Full;
 use keywright_protocol::wire::{
-    Account, ChildToken, DeletedKey, InstanceProof, Success, TemporaryAccount, WhoAmI,
+    Account, ChildToken, DeletedKey, InstanceProof, Success, TemporaryAccount, UpgradeTicket, WhoAmI,
 };
 use keywright_protocol::{
     ApiError, Clock, ErrorCode, KeyId, OrganizationId, Scopes, SystemClock, Timestamp, UserId,
@@ -74,6 +74,8 @@ pub struct IssuerState {
     pub device_life: u64,
     /// How long to wait between two polls, in seconds.
     pub interval: u64,
+    /// What it says that became of a temporary account whose ticket came along.
+    pub upgrade: Option<&'static str>,
     /// The codes of the authorization endpoint, with the challenge that each is bound to.
     pub codes: BTreeMap<String, BTreeMap<String, String>>,
     live: BTreeSet<String>,
@@ -99,6 +101,7 @@ impl IssuerState {
             devices: Vec::new(),
             device_life: 600,
             interval: 1,
+            upgrade: None,
             codes: BTreeMap::new(),
             live: BTreeSet::new(),
             rotated: BTreeMap::new(),
@@ -167,6 +170,10 @@ impl IssuerState {
                 self.access.insert(token.clone());
                 data(&ChildToken { token, expires_at: in_an_hour() })
             }
+            "/api/v1/auth/upgrade-ticket" if self.upgrade.is_some() => {
+                data(&UpgradeTicket { ticket: "ticket".into(), expires_at: in_an_hour() })
+            }
+            "/api/v1/auth/upgrade-ticket" => refusal(ErrorCode::UpgradeRefused),
             _ if request.method() == Method::DELETE => {
                 self.access.retain(|known| Some(known) != token.as_ref());
                 data(&DeletedKey { key_id: KeyId::new(), revoked_at: SystemClock.now() })
@@ -262,13 +269,16 @@ impl IssuerState {
     }
 
     pub(super) fn pair(&self, issued: &Issued) -> Response<Full<Bytes>> {
-        let body = value!({
+        let mut body = value!({
             "access_token": issued.access,
             "refresh_token": issued.refresh,
             "token_type": "Bearer",
             "expires_in": self.access_life,
             "scope": "models:use api-keys:manage",
         });
+        if let Some(upgrade) = self.upgrade {
+            body["upgrade"] = upgrade.into();
+        }
         json(200, &body)
     }
 
@@ -280,6 +290,7 @@ impl IssuerState {
             email: Some("person@example.com".into()),
             temporary: false,
             administrator: false,
+            essential_traffic_only: false,
             token_id: KeyId::new(),
             token_kind: "at".into(),
             scopes: Scopes::TEMPORARY,

@@ -9,6 +9,7 @@ use super::pending::Pending;
 use super::place::PlaceArgs;
 use crate::arguments::Global;
 use crate::error::CommandError;
+use crate::machine;
 use crate::output::Output;
 use crate::spinner::Spinner;
 use crate::table::printable;
@@ -37,7 +38,7 @@ pub(super) async fn request(
     let request = RequestCode {
         email: Some(args.email.as_str().into()),
         request_id: pending.find().map(|id| id.to_string()),
-        machine: machine(),
+        machine: machine::name(),
     };
     let spinner = Spinner::start("handing the mail over");
     let requested = match purpose {
@@ -58,12 +59,4 @@ pub(super) async fn request(
     let (email, flags) = (shell_quoted(&args.email), place.flags());
     output.say(&format!("Next: keywright auth {command} --email {email} --code -{flags}"));
     Ok(())
-}
-
-/// What to call this machine in the mail, for the person who reads it.
-fn machine() -> Option<String> {
-    let system = rustix::system::uname();
-    let name: String =
-        system.nodename().to_string_lossy().chars().filter(char::is_ascii_graphic).take(64).collect();
-    (!name.is_empty()).then_some(name)
 }

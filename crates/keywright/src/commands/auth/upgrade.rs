@@ -1,43 +1,19 @@
-//! What becomes of the temporary account of the profile in use when somebody signs up or in.
-//!
-//! Only a token that this program got from this server itself is ever presented: one from a flag or the
-//! environment may have been planted by somebody who would then own the account too.
+//! What becomes of the temporary account of the profile in use when somebody signs up or in by mailbox.
 
 use keywright_client::ClientError;
 use keywright_credentials::CodePurpose;
+use keywright_protocol::ErrorCode;
 use keywright_protocol::wire::{Upgrade, UpgradeOutcome};
-use keywright_protocol::{ErrorCode, KeyId};
-use keywright_secret::Secret;
 
+use crate::commands::upgrade::Offer;
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::input;
 use crate::keeping;
 
-/// A temporary account to go along.
-pub(super) struct Offer {
-    pub(super) token: Secret,
-    pub(super) keep_keys: Vec<KeyId>,
-    /// What it is called: the day on which it was made.
-    day: String,
-}
-
 /// The temporary account to present, if there is one and nobody minds.
 pub(super) fn offer(context: &Context, purpose: CodePurpose) -> Result<Option<Offer>, CommandError> {
-    let stored = context.stored()?;
-    let entry = stored.entry(&context.profile, &context.server.url);
-    let Some((entry, temporary)) = entry.and_then(|entry| Some((entry, entry.temporary.as_ref()?))) else {
-        return Ok(None);
-    };
-    if temporary.expired(context.now()) {
-        return Ok(None);
-    }
-    let made = temporary.account.user_id.made_at().map(|made| made.to_string());
-    let offer = Offer {
-        token: temporary.token.clone(),
-        keep_keys: entry.minted_keys.clone(),
-        day: made.and_then(|text| Some(text.get(..10)?.to_owned())).unwrap_or_default(),
-    };
+    let Some(offer) = Offer::of(context)? else { return Ok(None) };
     Ok((purpose == CodePurpose::Signup || is_to_be_merged(context, &offer)?).then_some(offer))
 }
 
@@ -46,11 +22,7 @@ fn is_to_be_merged(context: &Context, offer: &Offer) -> Result<bool, CommandErro
     let what = format!(
         "the records of your temporary account of {} into the account that you sign in to, and end {}",
         offer.day,
-        match offer.keep_keys.len() {
-            0 => "that account".to_owned(),
-            1 => "its 1 key".to_owned(),
-            count => format!("its {count} keys"),
-        }
+        offer.what_ends()
     );
     if !input::is_terminal() || context.output.is_json() {
         context.output.say(&format!("This will move {what}; `--no-upgrade` leaves it as it is."));

@@ -219,7 +219,7 @@ fn scopes(who: &WhoAmI) -> Finding {
         return Finding::problem(
             "scopes",
             format!("the token lacks `{}`, so it can call no model", Scope::ModelsUse),
-            "Make one that can: `keywright tokens create NAME --scope models:use`.",
+            "Make one that can: `keywright tokens create -n NAME --scope models:use`.",
         );
     }
     if !who.scopes.contains(Scope::ExecutionsRead) {
@@ -265,7 +265,7 @@ fn unreachable(error: ClientError) -> Finding {
 
 const NO_PROXY: &str = "Check network and firewall between here and there. Keywright connects directly, whatever HTTPS_PROXY says.";
 const SET_TOKEN: &str =
-    "Set KEYWRIGHT_API_KEY to a token of this server: `keywright tokens create NAME` makes one.";
+    "Set KEYWRIGHT_API_KEY to a token of this server: `keywright tokens create -n NAME` makes one.";
 const PATIENCE: Duration = Duration::from_secs(4);
 const MOST_SKEW_SECONDS: i64 = 30;
 const SOON_SECONDS: i64 = 600;

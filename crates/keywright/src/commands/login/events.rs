@@ -1,7 +1,7 @@
 //! What is told line by line with `--json`, so that a program can show it to its person.
 
 use keywright_protocol::Timestamp;
-use keywright_protocol::wire::Failure;
+use keywright_protocol::wire::{Failure, LoginUpgrade};
 use serde::Serialize;
 
 /// A step of a sign-in.
@@ -39,4 +39,7 @@ pub(super) struct SignedIn {
     pub(super) organization_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expires_at: Option<Timestamp>,
+    /// What became of the temporary account that was offered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) upgrade: Option<LoginUpgrade>,
 }

@@ -9,10 +9,11 @@ use keywright_credentials::{SavedSession, StoredSession, client_id, save_session
 use keywright_protocol::Exit;
 
 use super::events::{Event, SignedIn};
-use super::{LoginArgs, browser, device};
+use super::{LoginArgs, browser, device, take_over};
 use crate::context::Context;
 use crate::error::CommandError;
 use crate::input;
+use crate::machine;
 use crate::saved;
 use crate::spinner::Spinner;
 use crate::table::printable;
@@ -32,18 +33,25 @@ pub(super) async fn sign_in(context: &Context, args: &LoginArgs) -> Result<u8, C
 }
 
 async fn attempt(context: &Context, args: &LoginArgs) -> Result<SignedIn, CommandError> {
+    // A session that cannot be stored would be lost, and live on.
+    saved::check(context)?;
     let client = context.connect().await?;
-    let oauth = OAuth::new(&context.server.url, client_id(&context.environment))?;
+    let oauth = OAuth::new(&context.server.url, client_id(&context.environment))?
+        .with_machine(machine::name())
+        .with_essential_traffic_only(context.is_essential_traffic_only());
     let spinner = Spinner::start("asking the server");
     let metadata = oauth.discover().await;
     drop(spinner);
     let metadata = metadata?;
+    let offered = if args.no_upgrade { None } else { take_over::offer(context, &client).await? };
+    let oauth = oauth.with_upgrade(offered.as_ref().map(|offered| offered.ticket.clone()));
     let patience = Duration::from_secs(args.timeout);
     let tokens = tokio::select! {
         tokens = tokens(context, args, &oauth, &metadata, patience) => tokens?,
         () = tokio::time::sleep(patience) => return Err(too_late(patience)),
         interrupted = input::interruption() => return Err(interrupted),
     };
+    let upgrade = tokens.upgrade;
     let session = StoredSession::new(tokens, oauth.client_id(), metadata.issuer(), context.now());
     let session = whose(context, client, session).await;
     let signed_in = SignedIn::of(context, &session);
@@ -55,8 +63,11 @@ async fn attempt(context: &Context, args: &LoginArgs) -> Result<SignedIn, Comman
         session,
         args.name.as_ref(),
     )?;
+    if let Some(offered) = &offered {
+        take_over::report(context, offered, upgrade);
+    }
     report(context, &oauth, &saved).await;
-    Ok(SignedIn { profile_name: saved.name.to_string(), is_new: saved.is_new, ..signed_in })
+    Ok(SignedIn { profile_name: saved.name.to_string(), is_new: saved.is_new, upgrade, ..signed_in })
 }
 
 async fn tokens(
@@ -128,6 +139,7 @@ impl SignedIn {
             organization_id: session.organization.as_ref().map(|organization| organization.id.to_string()),
             organization_name: session.organization.as_ref().map(|organization| organization.name.clone()),
             expires_at: session.expires_at,
+            upgrade: None,
         }
     }
 
