@@ -6,6 +6,7 @@ mod audit;
 mod auth_guide;
 mod bodies;
 mod byok;
+mod chromium;
 mod credentials;
 mod errors;
 mod explain;
