@@ -11,7 +11,7 @@ const axe = load('axe-core').source;
 const pictures = process.env.KEYWRIGHT_TEST_PICTURES;
 mkdirSync(pictures, { recursive: true });
 const SIZES = { phone: { width: 360, height: 640 }, desktop: { width: 1280, height: 800 } };
-const WORST_CONTRAST = 4.5;
+const WORST_CONTRAST = { text: 4.5, edge: 3 };
 
 const window = await open();
 const { page } = window;
@@ -27,8 +27,8 @@ async function look(name) {
             await page.screenshot({ path: `${pictures}/${way}.png`, fullPage: true });
             const found = await page.evaluate(measured);
             assert.ok(found.width <= viewport.width, `${way} is ${found.width} wide: ${found.widest}`);
-            for (const { text, ratio } of found.texts) {
-                assert.ok(ratio >= WORST_CONTRAST, `${way}: “${text}” has a contrast of ${ratio}`);
+            for (const { what, of, ratio } of found.contrasts) {
+                assert.ok(ratio >= WORST_CONTRAST[what], `${way}: the ${what} of “${of}” has a contrast of ${ratio}`);
             }
             colours[colorScheme] = found.colours;
             // Whether it is wide makes no difference to what is in it.
@@ -44,7 +44,8 @@ async function faults() {
     return [...violations, ...incomplete].map((fault) => `${fault.id}: ${fault.nodes.map((node) => node.html)}`);
 }
 
-// Runs in the page: how wide it is, and the contrast of each text to what is behind it (WCAG 2, 1.4.3).
+// Runs in the page: how wide it is, and the contrast of each text (WCAG 2, 1.4.3) and of the edge of each field and
+// button (1.4.11) to what is behind it.
 function measured() {
     const channels = (colour) => colour.match(/[\d.]+/g).map(Number);
     const behind = (element) => {
@@ -75,10 +76,18 @@ function measured() {
     return {
         width: document.documentElement.scrollWidth,
         widest: widest?.outerHTML,
-        texts: written.map((element) => ({
-            text: element.textContent.trim().slice(0, 40) || element.name,
-            ratio: contrast(getComputedStyle(element).color, behind(element)),
-        })),
+        contrasts: [
+            ...written.map((element) => ({
+                what: 'text',
+                of: element.textContent.trim().slice(0, 40) || element.name,
+                ratio: contrast(getComputedStyle(element).color, behind(element)),
+            })),
+            ...all.filter((element) => element.matches('button, input:not([type=hidden], [type=radio])')).map((element) => ({
+                what: 'edge',
+                of: element.textContent || element.name,
+                ratio: contrast(getComputedStyle(element).borderColor, behind(element.parentElement)),
+            })),
+        ],
         colours: [behind(document.body), getComputedStyle(document.body).color],
     };
 }
