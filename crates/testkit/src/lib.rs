@@ -17,6 +17,7 @@ mod provider;
 mod raw;
 mod server;
 mod setup;
+mod tools;
 
 pub use client::{Broken, Call, Reply, Whole};
 pub use clock::FakeClock;
@@ -28,3 +29,4 @@ pub use provider::{Answer, FakeProvider, Gate, Received, usual};
 pub use raw::{RawAnswer, RawConnection};
 pub use server::{Account, TestServer};
 pub use setup::{Setup, central_key, on_both};
+pub use tools::tool;

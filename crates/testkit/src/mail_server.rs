@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use tempfile::TempDir;
 
+use crate::tools::tool;
+
 /// A running mail server. It ends when this is dropped.
 pub struct MailServer {
     child: Child,
@@ -112,10 +114,7 @@ impl MailServer {
     /// When aiosmtpd is not installed.
     pub fn start(manner: MailManner) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let tools = std::env::var("KEYWRIGHT_TEST_TOOLS").expect(
-            "KEYWRIGHT_TEST_TOOLS is not set: run `./test`, which installs the mail server for the tests",
-        );
-        let mut command = Command::new(PathBuf::from(tools).join("mail/bin/python3"));
+        let mut command = Command::new(tool("mail/bin/python3"));
         command
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/src/mail_server.py"))
             .arg("--folder")

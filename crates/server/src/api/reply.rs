@@ -48,7 +48,12 @@ impl IntoResponse for Refusal {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         if status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"keywright\""));
+            // RFC 6750, 3.1: who sent a token is told that it is no good, who sent none only how to send one.
+            let challenge = match error.code {
+                ErrorCode::KeyMissing => "Bearer realm=\"keywright\"",
+                _ => "Bearer realm=\"keywright\", error=\"invalid_token\"",
+            };
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
     }

@@ -2,6 +2,6 @@
 
 mod account;
 mod authorize;
-mod browser;
+pub(crate) mod browser;
 mod device;
 mod sign_in;
