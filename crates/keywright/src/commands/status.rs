@@ -228,7 +228,9 @@ impl Status {
                 lines.push(format!("            {}", known.join(", ")));
             }
             if let Some(end) = who.expires_at {
-                lines.push(format!("            ends {end}"));
+                let session = self.credential.as_ref().is_some_and(CredentialStatus::is_session);
+                let renewed = if session { "; a session is refreshed before that" } else { "" };
+                lines.push(format!("            ends {end}{renewed}"));
             }
         }
         let marked = self.account.as_ref().map(|who| who.essential_traffic_only);

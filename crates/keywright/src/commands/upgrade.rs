@@ -36,13 +36,4 @@ impl Offer {
             day: made.and_then(|text| Some(text.get(..10)?.to_owned())).unwrap_or_default(),
         }))
     }
-
-    /// What is lost where it goes into another account.
-    pub(super) fn what_ends(&self) -> String {
-        match self.keep_keys.len() {
-            0 => "that account".to_owned(),
-            1 => "its 1 key".to_owned(),
-            count => format!("its {count} keys"),
-        }
-    }
 }

@@ -38,7 +38,6 @@ mod scripted;
 mod serve;
 mod served;
 mod session;
-mod session_crash;
 mod sign_in_browser;
 mod sign_in_device;
 mod sign_in_upgrade;

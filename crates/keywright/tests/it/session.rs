@@ -26,23 +26,6 @@ fn a_session_is_refreshed_when_less_than_a_minute_is_left_and_not_before() {
 }
 
 #[test]
-fn fifty_processes_at_expiry_refresh_once_and_all_succeed() {
-    let signed_in = SignedIn::ending_in(-5);
-    let started: Vec<_> = (0..50)
-        .map(|_| {
-            let mut command = signed_in.command(["whoami"]);
-            command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn().unwrap()
-        })
-        .collect();
-    for child in started {
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    }
-    assert_eq!(signed_in.issuer.rotations(), 1);
-    assert_eq!(signed_in.issuer.state().token_calls.len(), 1);
-}
-
-#[test]
 fn a_token_that_the_server_refuses_is_refreshed_once_and_the_call_made_again() {
     let signed_in = SignedIn::ending_in(3600);
     signed_in.issuer.state().access.clear();

@@ -133,6 +133,19 @@ fn a_sign_in_that_is_interrupted_ends_at_once_and_cleanly() {
 }
 
 #[test]
+fn nobody_is_asked_for_a_session_that_could_not_be_stored() {
+    let signed_in = SignedIn::nobody();
+    let folder = signed_in.home.credentials().parent().unwrap().to_owned();
+    std::fs::create_dir_all(folder.parent().unwrap()).unwrap();
+    std::fs::write(&folder, "a file in the place of the folder").unwrap();
+    for way in ["--device", "--browser"] {
+        let ended = signed_in.run(["login", way]).with_code(1);
+        assert!(ended.stderr.contains(folder.to_str().unwrap()), "{}", ended.stderr);
+    }
+    assert!(signed_in.issuer.state().devices.is_empty());
+}
+
+#[test]
 fn over_ssh_and_without_a_screen_the_device_is_chosen() {
     for variables in [&[][..], &[("SSH_CONNECTION", "1 2 3 4"), ("DISPLAY", ":0")]] {
         let signed_in = SignedIn::nobody();

@@ -22,7 +22,11 @@ fn is_to_be_merged(context: &Context, offer: &Offer) -> Result<bool, CommandErro
     let what = format!(
         "the records of your temporary account of {} into the account that you sign in to, and end {}",
         offer.day,
-        offer.what_ends()
+        match offer.keep_keys.len() {
+            0 => "that account".to_owned(),
+            1 => "its 1 key".to_owned(),
+            count => format!("its {count} keys"),
+        }
     );
     if !input::is_terminal() || context.output.is_json() {
         context.output.say(&format!("This will move {what}; `--no-upgrade` leaves it as it is."));

@@ -23,10 +23,15 @@ pub(super) async fn offer(context: &Context, client: &Client) -> Result<Option<O
     let day = &offer.day;
     match client.clone().with_token(offer.token.clone()).upgrade_ticket().await {
         Ok(ticket) => {
+            let with_keys = match offer.keep_keys.len() {
+                0 => String::new(),
+                1 => " with its 1 key".to_owned(),
+                count => format!(" with its {count} keys"),
+            };
             context.output.say(&format!(
                 "The page will ask whether the records of your temporary account of {day} are to move into the \
-                 account that you sign in to; that ends {}. `--no-upgrade` leaves it as it is.",
-                offer.what_ends()
+                 account that you sign in to; the temporary one ends then{with_keys}. `--no-upgrade` leaves it as \
+                 it is."
             ));
             Ok(Some(Offered { offer, ticket: ticket.ticket }))
         }

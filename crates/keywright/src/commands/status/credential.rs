@@ -73,6 +73,11 @@ impl CredentialStatus {
         status
     }
 
+    /// Whether it is renewed by itself.
+    pub(super) fn is_session(&self) -> bool {
+        self.source == Source::Session.as_str()
+    }
+
     /// What is known without the server.
     pub(super) fn whose(&self) -> Option<String> {
         let of = [self.email.as_deref(), self.organization_name.as_deref()];

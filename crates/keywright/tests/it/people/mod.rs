@@ -5,6 +5,7 @@ mod essential;
 mod leaving;
 mod person;
 mod relay;
+mod secrecy;
 mod signing_in;
 mod staying;
 mod taking_over;

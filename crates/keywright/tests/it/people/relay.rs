@@ -18,13 +18,19 @@ pub(crate) struct Seen {
 pub(crate) struct Relay {
     pub(crate) address: SocketAddr,
     listener: TcpListener,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    memory: Arc<Mutex<Memory>>,
+}
+
+#[derive(Default)]
+struct Memory {
+    seen: Vec<Seen>,
+    lose: Option<&'static str>,
 }
 
 impl Relay {
     pub(crate) fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        Self { address: listener.local_addr().unwrap(), listener, seen: Arc::default() }
+        Self { address: listener.local_addr().unwrap(), listener, memory: Arc::default() }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -33,23 +39,28 @@ impl Relay {
 
     /// Passes calls on to that server from now on.
     pub(crate) fn leads_to(&self, server: SocketAddr) {
-        let (listener, seen) = (self.listener.try_clone().unwrap(), Arc::clone(&self.seen));
+        let (listener, memory) = (self.listener.try_clone().unwrap(), Arc::clone(&self.memory));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (stream, seen) = (stream.unwrap(), Arc::clone(&seen));
+                let (stream, memory) = (stream.unwrap(), Arc::clone(&memory));
                 // A client that was killed, or a server that has stopped, ends one call and no more.
-                std::thread::spawn(move || pass_on(stream, server, &seen));
+                std::thread::spawn(move || pass_on(stream, server, &memory));
             }
         });
     }
 
     /// What went by since the last time.
     pub(crate) fn take(&self) -> Vec<Seen> {
-        std::mem::take(&mut self.seen.lock().unwrap())
+        std::mem::take(&mut self.memory.lock().unwrap().seen)
+    }
+
+    /// Loses the next answer to a call of that path: the server does its work, and nobody hears of it.
+    pub(crate) fn lose_answer(&self, path: &'static str) {
+        self.memory.lock().unwrap().lose = Some(path);
     }
 }
 
-fn pass_on(mut client: TcpStream, server: SocketAddr, seen: &Mutex<Vec<Seen>>) -> std::io::Result<()> {
+fn pass_on(mut client: TcpStream, server: SocketAddr, memory: &Mutex<Memory>) -> std::io::Result<()> {
     client.set_read_timeout(Some(PATIENCE))?;
     let mut bytes = Vec::new();
     let head = loop {
@@ -71,7 +82,12 @@ fn pass_on(mut client: TcpStream, server: SocketAddr, seen: &Mutex<Vec<Seen>>) -
     let mut words = text.split(' ');
     let mut word = || words.next().unwrap_or_default().to_owned();
     let (method, target) = (word(), word());
-    seen.lock().unwrap().push(Seen { method, target, body: String::from_utf8_lossy(body).into_owned() });
+    let is_lost = {
+        let mut memory = memory.lock().unwrap();
+        let is_lost = memory.lose.take_if(|path| *path == target).is_some();
+        memory.seen.push(Seen { method, target, body: String::from_utf8_lossy(body).into_owned() });
+        is_lost
+    };
     let lines = text.lines().filter(|line| !line.to_ascii_lowercase().starts_with("connection:"));
     let head: String = lines.map(|line| format!("{line}\r\n")).collect();
     let mut upstream = TcpStream::connect(server)?;
@@ -80,6 +96,9 @@ fn pass_on(mut client: TcpStream, server: SocketAddr, seen: &Mutex<Vec<Seen>>) -
     upstream.write_all(body)?;
     let mut answer = Vec::new();
     upstream.read_to_end(&mut answer)?;
+    if is_lost {
+        return Ok(());
+    }
     client.write_all(&answer)?;
     client.shutdown(Shutdown::Write)
 }

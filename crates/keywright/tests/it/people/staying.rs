@@ -26,6 +26,34 @@ fn fifty_processes_at_expiry_make_one_refresh_and_all_succeed() {
     assert_eq!((to("/oauth/token"), to("/api/v1/whoami")), (1, 50));
 }
 
+/// Case 34: the command line asks again, and the server gives the pair that it had given before.
+#[test]
+fn an_answer_that_got_lost_after_the_refresh_costs_no_session() {
+    let scene = Scene::signed_in("ada@example.com");
+    scene.let_end_in(-5);
+    scene.relay.take();
+    scene.relay.lose_answer("/oauth/token");
+    scene.run(["whoami"]).with_code(0);
+    let seen = scene.relay.take();
+    assert_eq!(seen.iter().filter(|seen| seen.target == "/oauth/token").count(), 2);
+    assert_eq!(scene.exchanged(), 1);
+    scene.let_end_in(-5);
+    scene.run(["whoami"]).with_code(0);
+    assert_eq!(scene.exchanged(), 2);
+}
+
+#[test]
+fn an_agent_is_started_with_a_session_that_has_just_ended_and_calls_models() {
+    let scene = Scene::signed_in("ada@example.com");
+    scene.let_end_in(-5);
+    let script = "printf %s \"$ANTHROPIC_API_KEY\"";
+    let token = scene.run(["run", "--", "sh", "-c", script]).with_code(0).stdout;
+    assert!(token.starts_with("at_kw_") && token != scene.access_token(), "{token}");
+    assert_eq!(scene.exchanged(), 1);
+    // The token was for the agent, which has ended.
+    assert!(scene.model_call(&token).unwrap_err().contains("revoked"));
+}
+
 /// Case 115, with the real server behind it: no kill loses the session.
 #[test]
 fn two_hundred_kills_leave_the_old_pair_or_the_new() {
