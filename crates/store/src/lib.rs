@@ -65,7 +65,7 @@ pub use members::MemberFacts;
 pub use mints::MintLimits;
 pub use oauth_tries::{Tried, TryLimit};
 pub use organizations::{NewOrganization, OrganizationRow, OrganizationUpdate};
-pub use page_sessions::{NewPageSession, PageSession, PageSignIn};
+pub use page_sessions::{NewPageSession, PageSession, PageSignIn, PageTerms};
 pub use records::{
     LocalRecords, OutcomeFilter, RecordedCall, RecordsFailure, RecordsMove, RecordsOf, RecordsReader,
     RecordsWriter, RefusalCount, RequestFilter, SLOTS, Slot, UnknownOutcome,
