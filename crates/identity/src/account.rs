@@ -1,7 +1,7 @@
 //! What a caller may know of itself.
 
 use keywright_protocol::wire::{Account, WhoAmI};
-use keywright_protocol::{ApiError, Principal};
+use keywright_protocol::{ApiError, ErrorCode, Principal, UserId};
 
 use crate::failure::store_failed;
 use crate::{Identity, Unproven};
@@ -30,5 +30,34 @@ impl Identity {
             scopes: principal.scopes,
             expires_at: principal.expires_at,
         })
+    }
+
+    /// Whether a user is marked: no content of it is ever captured.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `STORAGE_UNAVAILABLE`.
+    pub async fn essential_traffic_only(&self, user: UserId) -> Result<bool, ApiError> {
+        let marked = self.inner.store.essential_traffic_only(user).await;
+        marked.map_err(|error| store_failed(&error))?.ok_or(ErrorCode::NotFound.into())
+    }
+
+    /// Marks a user, or takes the mark away. Each of its tokens knows when this answers.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `STORAGE_UNAVAILABLE`.
+    pub async fn set_essential_traffic_only(&self, user: UserId, marked: bool) -> Result<(), ApiError> {
+        // Asked first, so that a program that says it each time does not write each time.
+        if self.essential_traffic_only(user).await? == marked {
+            return Ok(());
+        }
+        let identity = self.clone();
+        let marking = self.lasting(async move {
+            let changed = identity.inner.store.set_essential_traffic_only(user, marked).await?;
+            identity.inner.cache.distrust(changed);
+            Ok(())
+        });
+        marking.await?;
+        tracing::info!(user.id = %user, "essential traffic only is {marked} for {user} from now on");
+        Ok(())
     }
 }

@@ -153,11 +153,6 @@ impl Identity {
         &self.inner.settings.issuer
     }
 
-    /// How many days a session of an application lives at most.
-    pub fn session_days(&self) -> i64 {
-        self.inner.settings.session_seconds.div_euclid(86_400)
-    }
-
     /// Who may register applications.
     pub fn registration(&self) -> Registration {
         self.inner.settings.registration

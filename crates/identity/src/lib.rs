@@ -9,6 +9,7 @@ mod cache;
 mod card;
 mod child;
 mod claim;
+mod entrance;
 mod failure;
 mod housekeeping;
 mod identity;
@@ -30,6 +31,7 @@ mod ticket;
 mod unproven;
 mod verify;
 
+pub use entrance::{EntranceChoice, Entrances};
 pub use identity::{Identity, IdentitySettings, Signup};
 pub use mail::{Asker, CodePurpose, Mail, MailContent, MailFailed, Mailer, Mailroom, Sending};
 #[cfg(any(test, feature = "test-hooks"))]

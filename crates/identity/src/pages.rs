@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use keywright_protocol::wire::RequestCode;
 use keywright_protocol::{ApiError, CodeRequestId, ErrorCode, Mailbox, Timestamp, UserId};
 use keywright_secret::{Secret, hex, random_hex};
-use keywright_store::{Belonging, NewPageSession, PageSignIn, PresentedCode};
+use keywright_store::{NewPageSession, PageSignIn, PageTerms, PresentedCode};
 use sha2::{Digest, Sha256};
 
 use crate::failure::store_failed;
@@ -87,18 +87,17 @@ impl Identity {
             hashes.is_of(stored, &mailbox::parts(&request.to_string(), CodePurpose::Page, &mailbox, &code))
         };
         let settings = &self.inner.settings;
+        let terms = PageTerms {
+            old_cookie: &hash(cookie),
+            next: &session,
+            organization_name: fields::DEFAULT_ORGANIZATION,
+        };
         let signed_in = self
             .inner
             .store
-            .sign_in_page(
-                &hash(cookie),
-                &session,
-                &presented,
-                &mailbox::LIMITS.tries,
-                is_right,
-                fields::DEFAULT_ORGANIZATION,
-                |facts| mailbox::judge_page(settings, &mailbox, facts),
-            )
+            .sign_in_page(&terms, &presented, &mailbox::LIMITS.tries, is_right, |facts| {
+                mailbox::judge_page(settings, &mailbox, facts)
+            })
             .await;
         match signed_in.map_err(|error| store_failed(&error))? {
             PageSignIn::Done(user) => {
@@ -116,22 +115,6 @@ impl Identity {
     /// `STORAGE_UNAVAILABLE`.
     pub async fn end_page(&self, cookie: &Secret) -> Result<(), ApiError> {
         self.inner.store.end_page_session(&hash(cookie)).await.map_err(|error| store_failed(&error))
-    }
-
-    /// The organizations that a person may choose from.
-    ///
-    /// # Errors
-    /// `STORAGE_UNAVAILABLE`.
-    pub async fn organizations_of(&self, user: UserId) -> Result<Vec<Belonging>, ApiError> {
-        self.inner.store.organizations_of_user(user).await.map_err(|error| store_failed(&error))
-    }
-
-    /// The mailbox of a person.
-    ///
-    /// # Errors
-    /// `STORAGE_UNAVAILABLE`.
-    pub async fn mailbox_of(&self, user: UserId) -> Result<Option<String>, ApiError> {
-        self.inner.store.mailbox_of(user).await.map_err(|error| store_failed(&error))
     }
 
     fn new_page(&self, seconds: i64) -> (PageCookie, NewPageSession) {

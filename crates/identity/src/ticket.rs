@@ -12,14 +12,22 @@ impl Identity {
     /// Gives out a ticket of the caller's temporary account, and when that ends.
     ///
     /// # Errors
-    /// `UPGRADE_REFUSED` for any other token, `KEY_REVOKED` or `KEY_EXPIRED` when it ended meanwhile,
+    /// `UPGRADE_REFUSED` for any other token and for an administrator's, `KEY_REVOKED` or `KEY_EXPIRED` when it ended meanwhile,
     /// `STORAGE_UNAVAILABLE`.
     pub async fn upgrade_ticket(&self, principal: &Principal) -> Result<(Secret, Timestamp), ApiError> {
         let now = self.still_standing(principal)?;
-        if principal.kind != TokenKind::Temporary || !principal.temporary {
+        if principal.kind != TokenKind::Temporary {
             return Err(ApiError::new(ErrorCode::UpgradeRefused)
                 .because("Only the token of a temporary account gets a ticket.")
                 .next("Sign in without one: `keywright login`."));
+        }
+        if principal.administrator {
+            return Err(ApiError::new(ErrorCode::UpgradeRefused)
+                .because("An account that administers the server is not to be had by a link.")
+                .next(
+                    "Sign in without it: `keywright login`. To take it along, sign up or in by a mailed code: \
+                     `keywright auth login-request --email EMAIL`.",
+                ));
         }
         let ticket = random_hex::<32>();
         let stored = NewUpgradeTicket {

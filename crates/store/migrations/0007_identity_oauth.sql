@@ -78,6 +78,10 @@ CREATE TABLE authorization_codes (
     resources TEXT NOT NULL,
     nonce TEXT,
     machine TEXT,
+    -- Seconds that the session lives.
+    lifetime BIGINT NOT NULL,
+    -- What became of the temporary account that came along: merged, declined or unavailable.
+    upgrade TEXT,
     -- When the person last proved the mailbox.
     signed_in_at BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
@@ -101,6 +105,11 @@ CREATE TABLE device_codes (
     resources TEXT NOT NULL,
     machine TEXT,
     address TEXT NOT NULL,
+    -- Seconds that the session lives; until somebody decides, what the device proposes.
+    lifetime BIGINT NOT NULL,
+    -- The hash of the ticket that came along; what became of its account, as for a code.
+    ticket BYTEA,
+    upgrade TEXT,
     -- pending, approved, denied or used
     state TEXT NOT NULL,
     -- Seconds between polls, and the last that was in time.

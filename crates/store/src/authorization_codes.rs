@@ -1,5 +1,6 @@
 //! Codes that the authorization page gives to an application: good once, for a minute.
 
+use keywright_protocol::wire::LoginUpgrade;
 use keywright_protocol::{KeyId, OrganizationId, Scopes, Timestamp, UserId};
 use sqlx::FromRow;
 
@@ -8,6 +9,7 @@ use crate::generation::count_up;
 use crate::grants::{GrantToken, NewGrant, begin};
 use crate::statement::statements;
 use crate::tokens::{RevokedToken, read_id, revoke, take_turn};
+use crate::upgrade_tickets::{TicketDecision, TicketOutcome, settle, take_turns};
 use crate::{Store, StoreError};
 
 /// A code and what it stands for.
@@ -35,6 +37,10 @@ pub struct AuthorizationCode {
     pub nonce: Option<String>,
     /// The machine, as the application called it.
     pub machine: Option<String>,
+    /// Seconds that the session lives.
+    pub lifetime: i64,
+    /// What became of the temporary account that came along; known once it is stored.
+    pub upgrade: Option<LoginUpgrade>,
     /// When the person last proved the mailbox.
     pub signed_in_at: Timestamp,
     /// Since when.
@@ -55,14 +61,22 @@ pub enum CodeRedemption {
 }
 
 impl Store {
-    /// Stores a code.
+    /// Stores a code, and does with the temporary account that came along as the person decided: both, or
+    /// neither.
     ///
     /// # Errors
-    /// When the database does not answer.
-    pub async fn insert_authorization_code(&self, code: &AuthorizationCode) -> Result<(), StoreError> {
+    /// When the database does not answer. Whether it is stored is unknown then.
+    pub async fn insert_authorization_code(
+        &self,
+        code: &AuthorizationCode,
+        ticket: Option<&TicketDecision>,
+    ) -> Result<TicketOutcome, StoreError> {
         let (user, organization) = (code.user.to_string(), code.organization.to_string());
-        let scopes = code.scopes.to_stored();
+        let (scopes, now) = (code.scopes.to_stored(), code.created_at);
         transaction!(self, |open| {
+            let terms = take_turns(open, ticket, code.organization, now).await?;
+            let outcome = settle(open, ticket, terms.as_ref(), code.user, code.organization, now).await?;
+            let upgrade = outcome.upgrade.map(|upgrade| upgrade.as_str().to_owned());
             let row = values![
                 &code.hash[..],
                 &code.client,
@@ -78,8 +92,11 @@ impl Store {
                 code.signed_in_at,
                 code.created_at,
                 code.expires_at,
+                code.lifetime,
+                &upgrade,
             ];
             open.execute(INSERT, row).await?;
+            outcome
         })
     }
 
@@ -138,6 +155,8 @@ struct StoredCode {
     resources: String,
     nonce: Option<String>,
     machine: Option<String>,
+    lifetime: i64,
+    upgrade: Option<String>,
     signed_in_at: i64,
     created_at: i64,
     expires_at: i64,
@@ -157,6 +176,8 @@ impl StoredCode {
             resources: self.resources,
             nonce: self.nonce,
             machine: self.machine,
+            lifetime: self.lifetime,
+            upgrade: self.upgrade.as_deref().and_then(LoginUpgrade::from_name),
             signed_in_at: Timestamp(self.signed_in_at),
             created_at: Timestamp(self.created_at),
             expires_at: Timestamp(self.expires_at),
@@ -167,9 +188,10 @@ impl StoredCode {
 statements! {
     INSERT = "INSERT INTO authorization_codes (hash, client_id, redirect_uri, challenge, user_id, \
               organization_id, scopes, identity_scopes, resources, nonce, machine, signed_in_at, created_at, \
-              expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+              expires_at, lifetime, upgrade) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, \
+              $12, $13, $14, $15, $16)";
     FIND = "SELECT client_id, redirect_uri, challenge, user_id, organization_id, scopes, identity_scopes, \
-            resources, nonce, machine, signed_in_at, created_at, expires_at \
+            resources, nonce, machine, lifetime, upgrade, signed_in_at, created_at, expires_at \
             FROM authorization_codes WHERE hash = $1";
     USE = "UPDATE authorization_codes SET used_at = $2, grant_id = CAST($3 AS TEXT) \
            WHERE hash = $1 AND used_at IS NULL";

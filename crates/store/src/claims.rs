@@ -134,6 +134,9 @@ statements! {
     RAISE = "UPDATE users SET administrator = TRUE, expires_at = NULL WHERE id = $1 AND status = 'active' \
              AND (expires_at IS NULL OR expires_at > $2) AND EXISTS \
              (SELECT 1 FROM tokens WHERE id = $3 AND user_id = $1 AND revoked_at IS NULL)";
-    RAISE_TOKEN = "UPDATE tokens SET administrator = TRUE WHERE id = $1";
+    /// Of a session all that it has, and by that all that it will have.
+    RAISE_TOKEN = "UPDATE tokens SET administrator = TRUE WHERE id = $1 \
+                   OR id = (SELECT grant_id FROM tokens WHERE id = $1) \
+                   OR grant_id = (SELECT grant_id FROM tokens WHERE id = $1)";
     TOKENS_OF_USER = "SELECT hash FROM tokens WHERE user_id = $1 AND revoked_at IS NULL";
 }

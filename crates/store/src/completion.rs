@@ -7,6 +7,7 @@ use keywright_secret::{TokenHash, TokenKind};
 
 use crate::accounts::{describe_organization, insert_organization, insert_person, join};
 use crate::engine::{Transaction, transaction, values};
+use crate::essential::{mark, mark_like};
 use crate::generation::count_up;
 use crate::keys::{KeyRow, active_in, free_name};
 use crate::mail_codes::{end_cooldown, take_mail_turn};
@@ -28,6 +29,8 @@ pub struct CompletionTerms {
     pub revoke_keys: Vec<KeyId>,
     /// The temporary account that comes along.
     pub upgrade: Option<UpgradeTerms>,
+    /// Whether the user is marked: no content of it is captured.
+    pub essential_traffic_only: bool,
 }
 
 /// A key whose user and organization are not known yet.
@@ -144,9 +147,10 @@ impl Store {
                 Ok(code) => {
                     making = true;
                     end_cooldown(open, &presented.mailbox, presented.at.wall).await?;
-                    let made = enter(open, presented, terms, &decide).await?;
-                    if let Completion::Done(_) = made {
+                    let mut made = enter(open, presented, terms, &decide).await?;
+                    if let Completion::Done(made) = &mut made {
                         use_code(open, code).await?;
+                        carry_mark(open, terms, made).await?;
                     }
                     made
                 }
@@ -189,6 +193,24 @@ async fn enter<E>(
     }
 }
 
+/// Marks the user if that is asked, or the temporary account that went into it was marked.
+async fn carry_mark(
+    open: &mut Transaction,
+    terms: &CompletionTerms,
+    made: &mut Completed,
+) -> Result<(), StoreError> {
+    let marked = match (&terms.upgrade, terms.essential_traffic_only) {
+        (_, true) => mark(open, made.user, true).await?,
+        (Some(upgrade), false) => mark_like(open, made.user, upgrade.user).await?,
+        (None, false) => return Ok(()),
+    };
+    if !marked.is_empty() {
+        made.changed.extend(marked);
+        count_up(open).await?;
+    }
+    Ok(())
+}
+
 /// Makes an organization, or takes the temporary account's.
 async fn found<E>(
     open: &mut Transaction,
@@ -220,6 +242,9 @@ async fn found<E>(
             }
             let taken = take_over(open, upgrade, checked, &presented.mailbox, facts.user, now).await?;
             let Some(taken) = taken else { return Ok(Completion::NotTemporary) };
+            if let Some(former) = facts.user {
+                mark_like(open, upgrade.user, former).await?;
+            }
             describe_organization(open, upgrade.organization, name, &description).await?;
             (upgrade.user, upgrade.organization, Some(taken))
         }

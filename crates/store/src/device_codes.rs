@@ -1,5 +1,6 @@
 //! Devices that wait for a person to let them in.
 
+use keywright_protocol::wire::LoginUpgrade;
 use keywright_protocol::{OrganizationId, Scopes, Timestamp, UserId};
 use sqlx::FromRow;
 
@@ -7,6 +8,7 @@ use crate::engine::{transaction, values};
 use crate::grants::{GrantToken, NewGrant, begin};
 use crate::statement::statements;
 use crate::tokens::{read_id, take_turn};
+use crate::upgrade_tickets::{TicketDecision, TicketOutcome, settle, take_turns};
 use crate::{Store, StoreError};
 
 /// A device that begins to wait.
@@ -30,6 +32,10 @@ pub struct NewDevice {
     pub machine: Option<String>,
     /// Where it is: an IPv4 address, the /64 of an IPv6 address, or loopback.
     pub address: String,
+    /// Seconds that the session is proposed to live.
+    pub lifetime: i64,
+    /// The hash of the ticket that came along.
+    pub ticket: Option<[u8; 32]>,
     /// Seconds between polls.
     pub interval: i64,
     /// Since when.
@@ -64,6 +70,12 @@ pub struct DeviceRow {
     pub machine: Option<String>,
     /// Where it is.
     pub address: String,
+    /// Seconds that the session lives; until somebody decides, what the device proposes.
+    pub lifetime: i64,
+    /// The hash of the ticket that came along.
+    pub ticket: Option<[u8; 32]>,
+    /// What became of the temporary account of that.
+    pub upgrade: Option<LoginUpgrade>,
     /// How it stands.
     pub state: DeviceState,
     /// Since when.
@@ -96,6 +108,21 @@ pub struct DeviceApproval {
     pub signed_in_at: Timestamp,
 }
 
+/// How a person lets a device in.
+#[derive(Clone, Debug)]
+pub struct DeviceDecision {
+    /// Who, and into which organization.
+    pub approval: DeviceApproval,
+    /// What may be done, of what the device asked for.
+    pub scopes: Scopes,
+    /// What may be known of the user, of what it asked for.
+    pub identity_scopes: String,
+    /// Seconds that the session lives.
+    pub lifetime: i64,
+    /// What becomes of the temporary account that came along.
+    pub ticket: Option<TicketDecision>,
+}
+
 /// What a poll of a waiting device is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Poll {
@@ -118,6 +145,7 @@ impl Store {
             open.execute(TAKE_TURN, values![]).await?;
             let limits = values![&device.address, device.created_at, most - 1];
             let full: Option<(i64,)> = open.first(NTH_WAITING, limits).await?;
+            let ticket = device.ticket.as_ref().map(|ticket| &ticket[..]);
             if let Some((end,)) = full {
                 DeviceInsertion::FullUntil(Timestamp(end))
             } else {
@@ -134,6 +162,8 @@ impl Store {
                     device.interval,
                     device.created_at,
                     device.expires_at,
+                    device.lifetime,
+                    ticket,
                 ];
                 open.execute(INSERT, row).await?;
                 DeviceInsertion::Inserted
@@ -175,24 +205,50 @@ impl Store {
         })
     }
 
-    /// Lets a device in, with these scopes, or, without an approval, turns it away. `false` when somebody
-    /// has decided before, or its time is over.
+    /// Lets a device in, and does with the temporary account that came along as the person decided. `None` when
+    /// somebody has decided before, or its time is over; nothing is changed then.
+    ///
+    /// # Errors
+    /// When the database does not answer. Whether it is in is unknown then.
+    pub async fn approve_device(
+        &self,
+        device: &str,
+        decision: &DeviceDecision,
+        at: Timestamp,
+    ) -> Result<Option<TicketOutcome>, StoreError> {
+        let DeviceApproval { user, organization, signed_in_at } = decision.approval;
+        let (user_id, organization_id) = (user.to_string(), organization.to_string());
+        let (scopes, ticket) = (decision.scopes.to_stored(), decision.ticket.as_ref());
+        transaction!(self, |open| {
+            let terms = take_turns(open, ticket, organization, at).await?;
+            let approval = values![
+                device,
+                at,
+                &user_id,
+                &organization_id,
+                signed_in_at,
+                &scopes,
+                &decision.identity_scopes,
+                decision.lifetime,
+            ];
+            if open.execute(APPROVE, approval).await? == 1 {
+                let outcome = settle(open, ticket, terms.as_ref(), user, organization, at).await?;
+                let upgrade = outcome.upgrade.map(|upgrade| upgrade.as_str().to_owned());
+                let note = values![device, &upgrade];
+                open.execute(NOTE_UPGRADE, note).await?;
+                Some(outcome)
+            } else {
+                None
+            }
+        })
+    }
+
+    /// Turns a device away. `false` when somebody has decided before, or its time is over.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn decide_device(
-        &self,
-        device: &str,
-        approval: Option<(&DeviceApproval, Scopes)>,
-        at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let state = if approval.is_some() { "approved" } else { "denied" };
-        let scopes = approval.map(|(_, scopes)| scopes.to_stored());
-        let user = approval.map(|(approval, _)| approval.user.to_string());
-        let organization = approval.map(|(approval, _)| approval.organization.to_string());
-        let signed_in = approval.map(|(approval, _)| approval.signed_in_at);
-        let decision = values![device, state, &user, &organization, signed_in, at, &scopes];
-        transaction!(self, |open| { open.execute(DECIDE, decision).await? == 1 })
+    pub async fn deny_device(&self, device: &str, at: Timestamp) -> Result<bool, StoreError> {
+        transaction!(self, |open| { open.execute(DENY, values![device, at]).await? == 1 })
     }
 
     /// Uses up an approval and begins the device's session. `false` when another poll did, or the user is
@@ -224,6 +280,9 @@ struct StoredDevice {
     resources: String,
     machine: Option<String>,
     address: String,
+    lifetime: i64,
+    ticket: Option<Vec<u8>>,
+    upgrade: Option<String>,
     state: String,
     user_id: Option<String>,
     organization_id: Option<String>,
@@ -248,6 +307,7 @@ impl StoredDevice {
             }
             _ => return Err(unreadable()),
         };
+        let ticket = self.ticket.map(|hash| hash.try_into()).transpose();
         Ok(DeviceRow {
             id: self.id,
             client: self.client_id,
@@ -256,6 +316,9 @@ impl StoredDevice {
             resources: self.resources,
             machine: self.machine,
             address: self.address,
+            lifetime: self.lifetime,
+            ticket: ticket.map_err(|_| StoreError::Unreadable { column: "device_codes.ticket" })?,
+            upgrade: self.upgrade.as_deref().and_then(LoginUpgrade::from_name),
             state,
             created_at: Timestamp(self.created_at),
             expires_at: Timestamp(self.expires_at),
@@ -266,8 +329,8 @@ impl StoredDevice {
 macro_rules! device_where {
     ($condition:literal) => {
         concat!(
-            "SELECT id, client_id, scopes, identity_scopes, resources, machine, address, state, user_id, \
-             organization_id, signed_in_at, created_at, expires_at FROM device_codes WHERE ",
+            "SELECT id, client_id, scopes, identity_scopes, resources, machine, address, lifetime, ticket, \
+             upgrade, state, user_id, organization_id, signed_in_at, created_at, expires_at FROM device_codes WHERE ",
             $condition
         )
     };
@@ -279,18 +342,19 @@ statements! {
     NTH_WAITING = "SELECT expires_at FROM device_codes WHERE address = $1 AND state = 'pending' \
                    AND expires_at > $2 ORDER BY created_at DESC LIMIT 1 OFFSET $3";
     INSERT = "INSERT INTO device_codes (id, hash, user_code_hash, client_id, scopes, identity_scopes, \
-              resources, machine, address, state, poll_interval, created_at, expires_at) \
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'pending', $10, $11, $12)";
+              resources, machine, address, state, poll_interval, created_at, expires_at, \
+              lifetime, ticket) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'pending', $10, $11, $12, $13, $14)";
     FIND = device_where!("hash = $1");
     FIND_BY_USER_CODE = device_where!("user_code_hash = $1");
     POLL = "UPDATE device_codes SET polled_at = $2 WHERE id = $1 AND state = 'pending' \
             AND (polled_at IS NULL OR polled_at + poll_interval * 1000 <= $2)";
     SLOW_DOWN = "UPDATE device_codes SET poll_interval = CASE WHEN poll_interval + 5 > $2 THEN $2 \
                  ELSE poll_interval + 5 END WHERE id = $1 AND state = 'pending' RETURNING poll_interval";
-    DECIDE = "UPDATE device_codes SET state = $2, user_id = CAST($3 AS TEXT), \
-              organization_id = CAST($4 AS TEXT), signed_in_at = CAST($5 AS BIGINT), \
-              scopes = COALESCE(CAST($7 AS TEXT), scopes) \
-              WHERE id = $1 AND state = 'pending' AND expires_at > $6";
+    APPROVE = "UPDATE device_codes SET state = 'approved', user_id = $3, organization_id = $4, \
+               signed_in_at = $5, scopes = $6, identity_scopes = $7, lifetime = $8 \
+               WHERE id = $1 AND state = 'pending' AND expires_at > $2";
+    NOTE_UPGRADE = "UPDATE device_codes SET upgrade = CAST($2 AS TEXT) WHERE id = $1";
+    DENY = "UPDATE device_codes SET state = 'denied' WHERE id = $1 AND state = 'pending' AND expires_at > $2";
     REDEEM = "UPDATE device_codes SET state = 'used', grant_id = $2 \
               WHERE id = $1 AND state = 'approved' AND expires_at > $3";
 }

@@ -21,6 +21,8 @@ pub(crate) enum Value<'a> {
     MaybeInteger(Option<i64>),
     /// BYTEA.
     Bytes(&'a [u8]),
+    /// BYTEA or NULL.
+    MaybeBytes(Option<&'a [u8]>),
 }
 
 impl<'a> From<&'a String> for Value<'a> {
@@ -62,6 +64,12 @@ impl From<Option<Timestamp>> for Value<'_> {
 impl<'a> From<&'a [u8]> for Value<'a> {
     fn from(bytes: &'a [u8]) -> Self {
         Self::Bytes(bytes)
+    }
+}
+
+impl<'a> From<Option<&'a [u8]>> for Value<'a> {
+    fn from(bytes: Option<&'a [u8]>) -> Self {
+        Self::MaybeBytes(bytes)
     }
 }
 
@@ -225,6 +233,7 @@ where
     A: Arguments,
     for<'v> &'v str: sqlx::Encode<'v, A::Database> + sqlx::Type<A::Database>,
     for<'v> &'v [u8]: sqlx::Encode<'v, A::Database> + sqlx::Type<A::Database>,
+    for<'v> Option<&'v [u8]>: sqlx::Encode<'v, A::Database> + sqlx::Type<A::Database>,
     for<'v> Option<&'v str>: sqlx::Encode<'v, A::Database> + sqlx::Type<A::Database>,
     for<'v> Option<i64>: sqlx::Encode<'v, A::Database> + sqlx::Type<A::Database>,
     for<'v> i64: sqlx::Encode<'v, A::Database> + sqlx::Type<A::Database>,
@@ -237,6 +246,7 @@ where
             Value::Integer(integer) => arguments.add(integer),
             Value::MaybeInteger(integer) => arguments.add(integer),
             Value::Bytes(bytes) => arguments.add(bytes),
+            Value::MaybeBytes(bytes) => arguments.add(bytes),
         }
         .map_err(sqlx::Error::Encode)?;
     }

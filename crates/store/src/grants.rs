@@ -250,12 +250,13 @@ statements! {
                      WHERE m.user_id = $3 AND m.organization_id = $4 AND u.status = 'active'";
     INSERT = "INSERT INTO grants (id, client_id, identity_scopes, resources, machine, address) \
               VALUES ($1, $2, $3, $4, $5, $6)";
-    /// The empty half of the union gives the placeholders their types.
+    /// The empty half of the union gives the placeholders their types. Who claims administration with one token
+    /// of a session has it with the next as well.
     INSERT_TOKEN = "INSERT INTO tokens (id, hash, kind, hint, user_id, organization_id, parent_id, name, \
-                    scopes, created_at, expires_at, grant_id, audience) \
+                    scopes, created_at, expires_at, grant_id, audience, administrator) \
                     SELECT id, hash, kind, hint, user_id, organization_id, parent_id, name, scopes, \
-                    created_at, expires_at, grant_id, audience FROM tokens WHERE FALSE \
-                    UNION ALL SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 \
+                    created_at, expires_at, grant_id, audience, administrator FROM tokens WHERE FALSE \
+                    UNION ALL SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, administrator \
                     FROM tokens WHERE id = $7 AND revoked_at IS NULL";
     NOTE_CLIENT_USED = "UPDATE clients SET used_at = $2 WHERE id = $1";
     FACTS = "SELECT client_id, identity_scopes FROM grants WHERE id = $1";

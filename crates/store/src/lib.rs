@@ -15,6 +15,7 @@ mod database;
 mod device_codes;
 mod engine;
 mod error;
+mod essential;
 mod generation;
 mod grants;
 mod invitations;
@@ -29,6 +30,7 @@ mod migration;
 mod mints;
 mod oauth_tries;
 mod organizations;
+mod page_entrances;
 mod page_sessions;
 mod records;
 mod refreshes;
@@ -51,7 +53,9 @@ pub use claims::{ClaimOutcome, ClaimRules, Claimant};
 pub use clients::{ClientInsertion, ClientRow, RegistrationLimits};
 pub use completion::{Completed, Completion, CompletionFailed, CompletionTerms, Entrance, IssuedKey};
 pub use database::{Database, PATIENCE, Store};
-pub use device_codes::{DeviceApproval, DeviceInsertion, DeviceRow, DeviceState, NewDevice, Poll};
+pub use device_codes::{
+    DeviceApproval, DeviceDecision, DeviceInsertion, DeviceRow, DeviceState, NewDevice, Poll,
+};
 pub use error::StoreError;
 pub use grants::{GrantFacts, GrantRow, GrantToken, NewGrant};
 pub use invitations::{AcceptFacts, InvitationLimits, InviteFacts, Invited, NewInvitation};
@@ -65,7 +69,8 @@ pub use members::MemberFacts;
 pub use mints::MintLimits;
 pub use oauth_tries::{Tried, TryLimit};
 pub use organizations::{NewOrganization, OrganizationRow, OrganizationUpdate};
-pub use page_sessions::{NewPageSession, PageSession, PageSignIn};
+pub use page_entrances::Answered;
+pub use page_sessions::{NewPageSession, PageSession, PageSignIn, PageTerms};
 pub use records::{
     LocalRecords, OutcomeFilter, RecordedCall, RecordsFailure, RecordsMove, RecordsOf, RecordsReader,
     RecordsWriter, RefusalCount, RequestFilter, SLOTS, Slot, UnknownOutcome,
@@ -77,4 +82,4 @@ pub use signing_keys::SigningKeyRow;
 pub use sweep::{SweepRules, Swept};
 pub use tokens::{ChildInsertion, ChildRenewal, NewToken, RevokedToken, TokenRow};
 pub use upgrade::{UpgradeTerms, Upgraded};
-pub use upgrade_tickets::NewUpgradeTicket;
+pub use upgrade_tickets::{NewUpgradeTicket, OfferedUpgrade, TicketDecision, TicketOutcome};

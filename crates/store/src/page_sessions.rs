@@ -38,6 +38,17 @@ pub struct NewPageSession {
     pub expires_at: Timestamp,
 }
 
+/// How a browser that proves its mailbox goes on.
+#[derive(Clone, Copy, Debug)]
+pub struct PageTerms<'a> {
+    /// SHA-256 of the cookie that it has.
+    pub old_cookie: &'a [u8; 32],
+    /// What takes the place of that.
+    pub next: &'a NewPageSession,
+    /// What the organization is called that is made for whoever has none.
+    pub organization_name: &'a str,
+}
+
 /// What became of a code that proves a mailbox to the pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PageSignIn<E> {
@@ -98,22 +109,20 @@ impl Store {
     }
 
     /// Tries the code that a browser waits for and signs its user in under a new cookie; the old one is void.
-    /// A mailbox without a user, or whose user is in no organization and invited into none, gets one that is
-    /// called `organization_name`, if `decide` says so.
+    /// A mailbox without a user, or whose user is in no organization and invited into none, gets one if `decide`
+    /// says so.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn sign_in_page<E>(
         &self,
-        old_cookie: &[u8; 32],
-        next: &NewPageSession,
+        terms: &PageTerms<'_>,
         presented: &PresentedCode,
         limits: &TryLimits,
         is_right: impl Fn(CodeRequestId, &[u8]) -> bool,
-        organization_name: &str,
         decide: impl Fn(&MailboxFacts) -> Result<(), E>,
     ) -> Result<PageSignIn<E>, StoreError> {
-        let now = presented.at.wall;
+        let (now, next) = (presented.at.wall, terms.next);
         transaction!(self, |open| {
             take_mail_turn(open).await?;
             match try_code(open, presented, limits, &is_right).await? {
@@ -130,12 +139,12 @@ impl Store {
                             };
                             if facts.organizations.is_empty() && facts.invitations.is_empty() {
                                 let organization = OrganizationId::new();
-                                insert_organization(open, organization, organization_name, &None, now)
-                                    .await?;
+                                let name = terms.organization_name;
+                                insert_organization(open, organization, name, &None, now).await?;
                                 join(open, user, organization, Role::Owner, now).await?;
                             }
                             use_code(open, code).await?;
-                            open.execute(END, values![&old_cookie[..]]).await?;
+                            open.execute(END, values![&terms.old_cookie[..]]).await?;
                             let user_text = user.to_string();
                             let row = values![
                                 &next.id,

@@ -149,7 +149,12 @@ mod tests {
 
     fn started(names_itself: bool) -> BrowserSignIn {
         let server = ServerUrl::parse("https://k.example", PlainText::LoopbackOnly).unwrap();
-        let oauth = OAuth::new(&server, "keywright-cli").unwrap();
+        let oauth = OAuth::new(&server, "keywright-cli")
+            .unwrap()
+            .with_machine(Some("workbench".into()))
+            .with_lifetime(Some("8h".parse().unwrap()))
+            .with_upgrade(Some(Secret::new("ticket")))
+            .with_essential_traffic_only(true);
         let at = |path: &str| Url::parse(&format!("https://k.example{path}")).unwrap();
         let metadata = Metadata {
             issuer: "https://k.example".into(),
@@ -173,9 +178,14 @@ mod tests {
             ("scope", "models:use api-keys:manage"),
             ("resource", "https://k.example"),
             ("code_challenge_method", "S256"),
+            ("machine", "workbench"),
+            ("lifetime", "28800"),
+            ("upgrade", "ticket"),
         ] {
             assert_eq!(fields[name], value);
         }
+        // That is said where the tokens are given out.
+        assert!(!fields.contains_key("essential_traffic_only"));
         assert_eq!(fields["code_challenge"].len(), 43);
         assert!(fields["state"].len() >= 43);
         assert!(!started.url().as_str().contains(started.verifier.secret()));

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use http::{Method, Request, Response};
 use keywright_dial::control::Control;
+use keywright_protocol::Lifetime;
 use keywright_protocol::oauth_routes as routes;
 use keywright_protocol::wire::LoginUpgrade;
 use keywright_secret::Secret;
@@ -41,6 +42,7 @@ pub struct OAuth {
     server: ServerUrl,
     client_id: String,
     machine: Option<String>,
+    lifetime: Option<Lifetime>,
     upgrade: Option<Secret>,
     essential_traffic_only: bool,
 }
@@ -70,6 +72,7 @@ impl OAuth {
             server: server.clone(),
             client_id: client_id.into(),
             machine: None,
+            lifetime: None,
             upgrade: None,
             essential_traffic_only: false,
         })
@@ -79,6 +82,12 @@ impl OAuth {
     #[must_use]
     pub fn with_machine(self, machine: Option<String>) -> Self {
         Self { machine, ..self }
+    }
+
+    /// Proposes how long the session lives; the person may choose less, and without it the server chooses.
+    #[must_use]
+    pub fn with_lifetime(self, lifetime: Option<Lifetime>) -> Self {
+        Self { lifetime, ..self }
     }
 
     /// Lets the person take the temporary account over that this [ticket](crate::UpgradeTicket) is for. It is good
@@ -154,8 +163,10 @@ impl OAuth {
 
     /// What a request for a code says beyond what OAuth asks for.
     fn particulars(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let machine = self.machine.clone().map(|machine| (routes::MACHINE, machine));
+        let lifetime = self.lifetime.map(|lifetime| (routes::LIFETIME, lifetime.seconds().to_string()));
         let upgrade = self.upgrade.as_ref().map(|ticket| (routes::UPGRADE, ticket.expose().to_owned()));
-        self.machine.clone().map(|machine| (routes::MACHINE, machine)).into_iter().chain(upgrade)
+        [machine, lifetime, upgrade].into_iter().flatten()
     }
 
     /// What a request for the first tokens says beyond what OAuth asks for.

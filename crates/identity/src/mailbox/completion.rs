@@ -24,6 +24,7 @@ pub(super) struct Presented {
     request: Option<CodeRequestId>,
     key_name: String,
     key_expires_at: Option<Timestamp>,
+    essential_traffic_only: bool,
     at: keywright_store::Moment,
 }
 
@@ -41,6 +42,7 @@ pub(super) struct Fields<'a> {
     pub(super) code: &'a str,
     pub(super) request_id: Option<&'a str>,
     pub(super) api_key: Option<AskedKey>,
+    pub(super) essential_traffic_only: bool,
 }
 
 impl Identity {
@@ -52,7 +54,17 @@ impl Identity {
         let code = fields::code(asked.code)?;
         let request = fields::request(asked.request_id)?;
         let key_expires_at = lifetime.map(|lifetime| at.wall.plus_seconds(lifetime.seconds()));
-        Ok(Presented { purpose: asked.purpose, mailbox, code, request, key_name, key_expires_at, at })
+        let (purpose, essential_traffic_only) = (asked.purpose, asked.essential_traffic_only);
+        Ok(Presented {
+            purpose,
+            mailbox,
+            code,
+            request,
+            key_name,
+            key_expires_at,
+            essential_traffic_only,
+            at,
+        })
     }
 
     /// The temporary account that comes along, where one is to be upgraded.
@@ -85,7 +97,16 @@ impl Identity {
         upgrade: Option<UpgradeTerms>,
         decide: impl Fn(&MailboxFacts) -> Result<Entrance, ApiError> + Send + Sync + 'static,
     ) -> Result<(PlatformToken, SignedIn), ApiError> {
-        let Presented { purpose, mailbox, code, request, key_name, key_expires_at, at } = presented;
+        let Presented {
+            purpose,
+            mailbox,
+            code,
+            request,
+            key_name,
+            key_expires_at,
+            essential_traffic_only,
+            at,
+        } = presented;
         let token = PlatformToken::mint(TokenKind::ApiKey);
         let key = IssuedKey {
             id: KeyId::new(),
@@ -95,7 +116,8 @@ impl Identity {
             scopes: Scopes::EVERY,
             expires_at: key_expires_at,
         };
-        let terms = CompletionTerms { key, most_keys: MOST_KEYS.into(), revoke_keys, upgrade };
+        let most_keys = MOST_KEYS.into();
+        let terms = CompletionTerms { key, most_keys, revoke_keys, upgrade, essential_traffic_only };
         let key = terms.key.clone();
         let domain = mailbox.domain().to_owned();
         let hides_used = self.inner.settings.hide_accounts && request.is_none();

@@ -41,7 +41,7 @@ pub(crate) const LIMITS: CodeLimits = CodeLimits {
 
 impl IdentitySettings {
     /// Whether the mailbox may make an account without an invitation.
-    fn signup_is_open_to(&self, mailbox: &Mailbox) -> bool {
+    pub(crate) fn signup_is_open_to(&self, mailbox: &Mailbox) -> bool {
         match &self.signup {
             Signup::Open => true,
             Signup::Domains(domains) => domains.iter().any(|domain| domain == mailbox.domain()),
@@ -50,20 +50,16 @@ impl IdentitySettings {
     }
 }
 
-/// Whether the mailbox may sign in at the pages: whoever is in no organization gets one there, as at a sign-up.
+/// Whether the mailbox may sign in at the pages: whoever is in no organization gets one there, as at a sign-up, or
+/// accepts an invitation.
 pub(crate) fn judge_page(
     settings: &IdentitySettings,
     mailbox: &Mailbox,
     facts: &MailboxFacts,
 ) -> Result<(), ApiError> {
-    if !facts.organizations.is_empty() || settings.signup_is_open_to(mailbox) {
+    let comes_in = !facts.organizations.is_empty() || !facts.invitations.is_empty();
+    if comes_in || settings.signup_is_open_to(mailbox) {
         return Ok(());
     }
-    let refused = ApiError::new(ErrorCode::SignupClosed);
-    Err(match facts.invitations.is_empty() {
-        true => refused,
-        false => refused.because(
-            "Accept the invitation first: `keywright auth login-request`, and the code that is mailed then.",
-        ),
-    })
+    Err(ErrorCode::SignupClosed.into())
 }

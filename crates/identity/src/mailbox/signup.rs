@@ -31,6 +31,7 @@ impl Identity {
             code: &asked.code,
             request_id: asked.request_id.as_deref(),
             api_key: asked.api_key,
+            essential_traffic_only: asked.essential_traffic_only,
         })?;
         let (name, description) = fields::company(asked.company)?;
         let upgrade = self.read_upgrade(asked.upgrade, principal, asked.keep_keys)?;

@@ -5,15 +5,16 @@
 
 use std::collections::BTreeMap;
 
-use keywright_protocol::{OrganizationId, Timestamp, UserId};
+use keywright_protocol::{OrganizationId, Timestamp, UserId, oauth_routes};
 use keywright_secret::{Secret, random_hex};
 use keywright_store::AuthorizationCode;
 use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::Identity;
+use crate::oauth::allowance::{older_than, read_lifetime};
 use crate::oauth::redirect;
-use crate::oauth::{Client, GrantType, OAuthCode, OAuthError, SessionScope};
+use crate::oauth::{Allowance, Client, GrantType, OAuthCode, OAuthError, SessionScope, Ticket, Trust};
 use crate::organizations::misleads;
 
 /// A request that a person may consent to.
@@ -31,6 +32,14 @@ pub struct Authorization {
     pub silent: bool,
     /// The mailbox that the application expects, to fill in.
     pub login_hint: Option<String>,
+    /// Seconds that the session is proposed to live.
+    pub lifetime: i64,
+    /// What stands for the temporary account that came along.
+    pub ticket: Option<Ticket>,
+    /// Whether the person must sign in for this request, however lately that was.
+    fresh: bool,
+    /// How many seconds ago the person may have signed in.
+    max_age: Option<i64>,
     state: Option<String>,
     challenge: String,
     resources: String,
@@ -55,6 +64,8 @@ pub struct Consent {
     pub organization: OrganizationId,
     /// When the mailbox was last proven.
     pub signed_in_at: Timestamp,
+    /// How much of what was asked for is allowed.
+    pub allowance: Allowance,
 }
 
 impl Identity {
@@ -116,9 +127,13 @@ impl Identity {
         Ok(Authorization {
             redirect_uri,
             scope: wanted.scope,
-            machine: take("machine").and_then(read_machine),
-            silent: take("prompt") == Some("none"),
+            machine: take(oauth_routes::MACHINE).and_then(read_machine),
+            silent: wanted.prompt == Prompt::None,
             login_hint: take("login_hint").map(str::to_owned),
+            lifetime: wanted.lifetime,
+            ticket: wanted.ticket,
+            fresh: wanted.prompt == Prompt::SignIn,
+            max_age: wanted.max_age,
             state,
             challenge: wanted.challenge,
             resources: wanted.resources,
@@ -161,19 +176,33 @@ impl Identity {
         if parameters.get("nonce").is_some_and(|nonce| nonce.len() > LONGEST_NONCE) {
             return invalid("nonce is longer than 512 bytes.");
         }
+        let max_age = match parameters.get("max_age").map(|text| text.parse::<u32>()) {
+            None => None,
+            Some(Ok(seconds)) => Some(i64::from(seconds)),
+            Some(Err(_)) => return invalid("max_age must be a number of seconds."),
+        };
         Ok(Wanted {
+            prompt: Prompt::read(parameters.get("prompt").copied())?,
+            max_age,
+            lifetime: read_lifetime(
+                parameters.get(oauth_routes::LIFETIME).copied(),
+                self.inner.settings.session_seconds,
+            )?,
+            ticket: Ticket::read(client, parameters.get(oauth_routes::UPGRADE).copied())?,
             scope: SessionScope::asked(client, parameters.get("scope").copied())?,
             resources: self.inner.resources.asked(resources)?,
             challenge: (*challenge).to_owned(),
         })
     }
 
-    /// Where the person goes who consents: back to the application, with a code.
+    /// Where the person goes who consents: back to the application, with a code. The temporary account that came
+    /// along becomes part of the person's in the same step, if that is allowed.
     ///
     /// # Errors
-    /// `temporarily_unavailable` when the database does not answer.
+    /// `access_denied` when nothing is allowed, `temporarily_unavailable` when the database does not answer.
     pub async fn consent(&self, asked: &Authorization, consent: &Consent) -> Result<String, OAuthError> {
         let (now, code) = (self.now(), random_hex::<32>());
+        let (scope, lifetime) = consent.allowance.of(asked.scope, asked.lifetime)?;
         let stored = AuthorizationCode {
             hash: hash(&code),
             client: asked.client.id.clone(),
@@ -181,18 +210,41 @@ impl Identity {
             challenge: asked.challenge.clone(),
             user: consent.user,
             organization: consent.organization,
-            scopes: asked.scope.platform,
-            identity_scopes: asked.scope.identity.to_stored(),
+            scopes: scope.platform,
+            identity_scopes: scope.identity.to_stored(),
             resources: asked.resources.clone(),
             nonce: asked.nonce.clone(),
             machine: asked.machine.clone(),
+            lifetime,
+            upgrade: None,
             signed_in_at: consent.signed_in_at,
             created_at: now,
             expires_at: now.plus_seconds(CODE_SECONDS),
         };
-        self.inner.store.insert_authorization_code(&stored).await?;
+        let (identity, ticket) = (self.clone(), consent.allowance.about(asked.ticket));
+        let storing = self.lasting(async move {
+            let outcome = identity.inner.store.insert_authorization_code(&stored, ticket.as_ref()).await?;
+            identity.heed(&outcome);
+            Ok(())
+        });
+        storing.await?;
         let answer = [("code", code.expose())];
         Ok(self.answer_address(&asked.redirect_uri, asked.state.as_deref(), &answer))
+    }
+
+    /// Whether a person who signed in at that time must do so again for this request.
+    pub fn must_sign_in_again(&self, asked: &Authorization, signed_in_at: Timestamp) -> bool {
+        asked.fresh || asked.max_age.is_some_and(|seconds| older_than(signed_in_at, seconds, self.now()))
+    }
+
+    /// What an application is told that wants no page shown: a person must sign in, or consent.
+    pub fn refuse_silence(&self, asked: &Authorization, signed_in_at: Option<Timestamp>) -> String {
+        let signed_in = signed_in_at.is_some_and(|at| !self.must_sign_in_again(asked, at));
+        let error = match signed_in {
+            true => OAuthError::new(OAuthCode::ConsentRequired, "A person must consent each time."),
+            false => OAuthError::new(OAuthCode::LoginRequired, "A person must sign in first."),
+        };
+        self.refuse(asked, &error)
     }
 
     /// Where the person goes when there is no consent: back to the application, with the reason.
@@ -225,9 +277,14 @@ impl Authorization {
         redirect::shown_host(&self.redirect_uri)
     }
 
-    /// What a browser must let the form of the page lead to: the origin of the redirect URI, or its scheme.
+    /// What a browser must let the form of the page lead to: the origin of the redirect URI, or its scheme, and
+    /// where others may send the browser on from there. Browsers count all of that to the form.
     pub fn leads_to(&self) -> String {
-        redirect::leads_to(&self.redirect_uri)
+        let first = redirect::leads_to(&self.redirect_uri);
+        match self.client.trust {
+            Trust::Ours => first,
+            Trust::Approved | Trust::Unverified => format!("{first} https:"),
+        }
     }
 
     /// Whether the answer goes to whatever program listens on the person's machine.
@@ -240,6 +297,36 @@ struct Wanted {
     scope: SessionScope,
     resources: String,
     challenge: String,
+    prompt: Prompt,
+    max_age: Option<i64>,
+    lifetime: i64,
+    ticket: Option<Ticket>,
+}
+
+/// What the application wants its person shown, OpenID Connect Core 3.1.2.1. Consent is asked each time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Prompt {
+    /// No page at all.
+    None,
+    /// To sign in, once more if need be; also to choose among accounts.
+    SignIn,
+    /// What is needed.
+    Needed,
+}
+
+impl Prompt {
+    fn read(text: Option<&str>) -> Result<Self, OAuthError> {
+        let values: Vec<&str> =
+            text.unwrap_or_default().split(' ').filter(|value| !value.is_empty()).collect();
+        match values[..] {
+            ["none"] => Ok(Self::None),
+            _ if values.contains(&"none") => {
+                Err(OAuthError::new(OAuthCode::InvalidRequest, "prompt=none stands alone."))
+            }
+            _ if values.iter().any(|value| matches!(*value, "login" | "select_account")) => Ok(Self::SignIn),
+            _ => Ok(Self::Needed),
+        }
+    }
 }
 
 /// What a machine may be called: printable, at most 64 characters.

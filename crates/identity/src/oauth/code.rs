@@ -30,6 +30,8 @@ pub struct CodeExchange<'a> {
     pub resources: &'a [String],
     /// Where the request came from.
     pub address: IpAddr,
+    /// Whether the account is to be marked for essential traffic only.
+    pub marks: bool,
 }
 
 impl Identity {
@@ -62,7 +64,10 @@ impl Identity {
             address: counted_as(asked.address),
             signed_in_at: code.signed_in_at,
             nonce: code.nonce.as_deref(),
+            lifetime: code.lifetime,
+            upgrade: code.upgrade,
         };
+        self.mark_for(asked.client, asked.marks, code.user).await?;
         let opening = self.opening(&sign_in, now).await?;
         let id = opening.grant.id;
         let hashes: Vec<_> = opening.tokens.iter().map(|token| token.token.hash).collect();

@@ -8,17 +8,21 @@
 
 use std::net::IpAddr;
 
+use keywright_protocol::wire::LoginUpgrade;
 use keywright_protocol::{ApiError, OrganizationId, Timestamp, UserId};
 use keywright_secret::{Secret, fill_random, random_hex};
 use keywright_store::{
-    DeviceApproval, DeviceInsertion, DeviceRow, DeviceState, NewDevice, Poll, Tried, TryLimit,
+    DeviceApproval, DeviceDecision, DeviceInsertion, DeviceRow, DeviceState, NewDevice, Poll, Tried, TryLimit,
 };
 use sha2::{Digest, Sha256};
 
 use crate::Identity;
 use crate::failure::{seconds_until, store_failed};
+use crate::oauth::allowance::read_lifetime;
 use crate::oauth::session::SignIn;
-use crate::oauth::{Client, GrantType, IdentityScopes, OAuthCode, OAuthError, SessionScope};
+use crate::oauth::{
+    Allowance, Client, GrantType, IdentityScopes, OAuthCode, OAuthError, SessionScope, Ticket,
+};
 use crate::temporary::counted_as;
 
 /// A device asks for codes.
@@ -32,6 +36,10 @@ pub struct DeviceRequest<'a> {
     pub resources: &'a [String],
     /// What it calls the machine.
     pub machine: Option<String>,
+    /// Seconds that it proposes its session to live.
+    pub lifetime: Option<&'a str>,
+    /// The ticket of the temporary account that comes along.
+    pub upgrade: Option<&'a str>,
     /// Where the request came from.
     pub address: IpAddr,
 }
@@ -60,6 +68,10 @@ pub struct WaitingDevice {
     pub machine: Option<String>,
     /// Where it is, as far as that is kept.
     pub address: String,
+    /// Seconds that its session is proposed to live.
+    pub lifetime: i64,
+    /// What stands for the temporary account that came along.
+    pub ticket: Option<Ticket>,
     /// When it asked.
     pub asked_at: Timestamp,
     /// Until when it waits.
@@ -88,6 +100,9 @@ pub enum DeviceRefusal {
     /// Too many wrong codes; they are taken again after so many seconds.
     #[error("too many wrong codes; try again in {0} seconds")]
     Locked(i64),
+    /// Nothing of what the device asks for is allowed.
+    #[error("nothing was allowed")]
+    Nothing,
     /// Somebody has decided before.
     #[error("that was decided before")]
     Decided,
@@ -106,6 +121,8 @@ impl Identity {
         asked.client.may_use(GrantType::DeviceCode)?;
         let scope = SessionScope::asked(asked.client, asked.scope)?;
         let resources = self.inner.resources.asked(asked.resources)?;
+        let lifetime = read_lifetime(asked.lifetime, self.inner.settings.session_seconds)?;
+        let ticket = Ticket::read(asked.client, asked.upgrade)?;
         let now = self.now();
         let (device_code, user_code) = (random_hex::<32>(), mint_user_code());
         let device = NewDevice {
@@ -118,6 +135,8 @@ impl Identity {
             resources,
             machine: asked.machine.clone(),
             address: counted_as(asked.address),
+            lifetime,
+            ticket: ticket.map(Ticket::to_stored),
             interval: INTERVAL,
             created_at: now,
             expires_at: now.plus_seconds(LIFETIME),
@@ -141,13 +160,14 @@ impl Identity {
     /// # Errors
     /// `authorization_pending`, `slow_down`, `access_denied`, `expired_token`, and `invalid_grant` for a code
     /// that is unknown, used or of another application; `temporarily_unavailable` with the wait for somebody
-    /// who tries codes.
+    /// who tries codes. With `marks` the account is marked for essential traffic only.
     pub async fn poll_device(
         &self,
         client: &Client,
         device_code: &Secret,
         resources: &[String],
         address: IpAddr,
+        marks: bool,
     ) -> Result<Secret, OAuthError> {
         client.may_use(GrantType::DeviceCode)?;
         let now = self.now();
@@ -167,7 +187,10 @@ impl Identity {
                 "Nobody let the device in within ten minutes. Begin again.",
             )),
             DeviceState::Pending => Err(self.still_waiting(&device, now).await?),
-            DeviceState::Approved(approval) => self.let_in(client, &device, approval, resources, now).await,
+            DeviceState::Approved(approval) => {
+                self.mark_for(client, marks, approval.user).await?;
+                self.let_in(client, &device, approval, resources, now).await
+            }
         }
     }
 
@@ -205,6 +228,8 @@ impl Identity {
             address: device.address.clone(),
             signed_in_at: approval.signed_in_at,
             nonce: None,
+            lifetime: device.lifetime,
+            upgrade: device.upgrade,
         };
         let opening = self.opening(&sign_in, now).await?;
         if !self.inner.store.redeem_device(&device.id, &opening.grant, &opening.tokens).await? {
@@ -247,6 +272,8 @@ impl Identity {
         Ok(WaitingDevice {
             client,
             scope: scope(&device),
+            lifetime: device.lifetime,
+            ticket: Ticket::from_stored(device.ticket),
             machine: device.machine,
             address: device.address,
             asked_at: device.created_at,
@@ -254,26 +281,46 @@ impl Identity {
         })
     }
 
-    /// Lets the device that waits with that code into one of the person's organizations, or, without one,
-    /// turns it away. The first decision counts.
+    /// Lets the device that waits with that code into one of the person's organizations. The temporary account
+    /// that came along becomes part of the person's in the same step, if that is allowed. The first decision
+    /// counts. What became of the temporary account.
     ///
     /// # Errors
     /// [`DeviceRefusal`]; a wrong code counts against the person, the address and all together.
-    pub async fn decide_device(
+    pub async fn approve_device(
         &self,
         person: &DevicePerson,
         user_code: &str,
-        organization: Option<OrganizationId>,
-    ) -> Result<(), DeviceRefusal> {
+        organization: OrganizationId,
+        allowance: &Allowance,
+    ) -> Result<Option<LoginUpgrade>, DeviceRefusal> {
         let (device, _) = self.device_of(person, user_code).await?;
-        let approval = organization.map(|organization| DeviceApproval {
-            user: person.user,
-            organization,
-            signed_in_at: person.signed_in_at,
+        let allowed = allowance.of(scope(&device), device.lifetime);
+        let (scope, lifetime) = allowed.map_err(|_| DeviceRefusal::Nothing)?;
+        let decision = DeviceDecision {
+            approval: DeviceApproval { user: person.user, organization, signed_in_at: person.signed_in_at },
+            scopes: scope.platform,
+            identity_scopes: scope.identity.to_stored(),
+            lifetime,
+            ticket: allowance.about(Ticket::from_stored(device.ticket)),
+        };
+        let (identity, now) = (self.clone(), self.now());
+        let approving = self.lasting(async move {
+            let outcome = identity.inner.store.approve_device(&device.id, &decision, now).await?;
+            outcome.iter().for_each(|outcome| identity.heed(outcome));
+            Ok(outcome)
         });
-        let approval = approval.as_ref().map(|approval| (approval, device.scopes));
-        let decided = self.inner.store.decide_device(&device.id, approval, self.now()).await;
-        match decided.map_err(|error| store_failed(&error))? {
+        approving.await?.map(|outcome| outcome.upgrade).ok_or(DeviceRefusal::Decided)
+    }
+
+    /// Turns the device away that waits with that code. The first decision counts.
+    ///
+    /// # Errors
+    /// [`DeviceRefusal`]; a wrong code counts against the person, the address and all together.
+    pub async fn deny_device(&self, person: &DevicePerson, user_code: &str) -> Result<(), DeviceRefusal> {
+        let (device, _) = self.device_of(person, user_code).await?;
+        let denied = self.inner.store.deny_device(&device.id, self.now()).await;
+        match denied.map_err(|error| store_failed(&error))? {
             true => Ok(()),
             false => Err(DeviceRefusal::Decided),
         }

@@ -29,8 +29,10 @@ pub enum OAuthCode {
     InvalidTarget,
     /// The person, or the server for the person, said no.
     AccessDenied,
-    /// Nobody may be asked, and somebody must be.
-    InteractionRequired,
+    /// No page may be shown, and the person must sign in.
+    LoginRequired,
+    /// No page may be shown, and the person must consent.
+    ConsentRequired,
     /// The person has not decided yet.
     AuthorizationPending,
     /// The device polls too often.
@@ -64,7 +66,8 @@ impl OAuthCode {
             Self::InvalidScope => "invalid_scope",
             Self::InvalidTarget => "invalid_target",
             Self::AccessDenied => "access_denied",
-            Self::InteractionRequired => "interaction_required",
+            Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
             Self::AuthorizationPending => "authorization_pending",
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",

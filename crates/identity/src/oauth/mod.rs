@@ -3,6 +3,7 @@
 //!
 //! Access tokens are opaque and platform tokens like any other; how they are checked does not stand here.
 
+mod allowance;
 mod authorize;
 mod client;
 mod code;
@@ -17,6 +18,7 @@ mod scope;
 mod session;
 mod signing;
 
+pub use allowance::{Allowance, Ticket};
 pub use authorize::{Authorization, Consent, Unanswerable, read_machine};
 pub use client::{Authentication, Client, GrantType, KEYWRIGHT_CLI, PresentedClient, Trust};
 pub use code::CodeExchange;

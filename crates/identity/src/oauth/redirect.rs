@@ -75,9 +75,12 @@ pub(crate) fn shown_host(text: &str) -> String {
 /// The origin, or the scheme where there is none.
 pub(crate) fn leads_to(text: &str) -> String {
     let Ok(url) = Url::parse(text) else { return String::new() };
-    match url.has_host() && matches!(url.scheme(), "http" | "https") {
-        true => url.origin().ascii_serialization(),
-        false => format!("{}:", url.scheme()),
+    match url.host() {
+        // A policy cannot name an IPv6 address.
+        Some(url::Host::Domain(_) | url::Host::Ipv4(_)) if matches!(url.scheme(), "http" | "https") => {
+            url.origin().ascii_serialization()
+        }
+        _ => format!("{}:", url.scheme()),
     }
 }
 

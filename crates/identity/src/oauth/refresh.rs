@@ -32,6 +32,8 @@ pub struct Refresh<'a> {
     pub resources: &'a [String],
     /// Where the request came from.
     pub address: IpAddr,
+    /// Whether the account is to be marked for essential traffic only.
+    pub marks: bool,
 }
 
 impl Identity {
@@ -74,6 +76,7 @@ impl Identity {
         row: &RefreshRow,
         now: Timestamp,
     ) -> Result<Option<Secret>, OAuthError> {
+        self.mark_for(asked.client, asked.marks, row.user).await?;
         let identity_scopes = IdentityScopes::from_stored(&row.identity_scopes);
         let granted = SessionScope { platform: row.scopes, identity: identity_scopes };
         let scope = granted.narrowed(asked.scope)?;
@@ -91,7 +94,7 @@ impl Identity {
             refreshes: true,
         };
         let pair = Pair::mint(&terms, now);
-        let (answer, hashes) = (pair.answer(scope, None)?, pair.hashes());
+        let (answer, hashes) = (pair.answer(scope, None, None)?, pair.hashes());
         let id = row.id.to_string();
         let rotation = NewRotation {
             token: row.id,

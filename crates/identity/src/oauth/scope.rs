@@ -70,7 +70,7 @@ impl SessionScope {
         let asked = Self::parse(asked)?;
         // Who asks to know the person alone gets no model calls on top.
         let granted = Self { platform: asked.platform.and(most), ..asked };
-        if granted.platform.is_empty() && granted.identity == IdentityScopes::default() {
+        if granted.is_empty() {
             return Err(OAuthError::new(
                 OAuthCode::InvalidScope,
                 "An application that registered by itself gets models:use at most. Ask for that, or have an \
@@ -78,6 +78,31 @@ impl SessionScope {
             ));
         }
         Ok(granted)
+    }
+
+    /// All that there is.
+    pub fn every() -> Self {
+        let identity = IDENTITY.into_iter().fold(0, |bits, (_, bit)| bits | bit);
+        Self { platform: Scopes::EVERY, identity: IdentityScopes(identity) }
+    }
+
+    /// Its names.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        self.identity.names().chain(self.platform.iter().map(Scope::as_str))
+    }
+
+    /// What of it has a name that is chosen.
+    #[must_use]
+    pub fn chosen(self, is_chosen: impl Fn(&str) -> bool) -> Self {
+        let identity = IDENTITY.into_iter().filter(|(name, _)| is_chosen(name));
+        let identity = IdentityScopes(self.identity.0 & identity.fold(0, |bits, (_, bit)| bits | bit));
+        let platform: Vec<Scope> = self.platform.iter().filter(|scope| is_chosen(scope.as_str())).collect();
+        Self { platform: Scopes::of(&platform), identity }
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(self) -> bool {
+        self.platform.is_empty() && self.identity == IdentityScopes::default()
     }
 
     /// Reads the `scope` parameter of a refresh: the same or less.
@@ -114,7 +139,6 @@ impl SessionScope {
 
 impl std::fmt::Display for SessionScope {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let names = self.identity.names().chain(self.platform.iter().map(Scope::as_str));
-        formatter.write_str(&names.collect::<Vec<_>>().join(" "))
+        formatter.write_str(&self.names().collect::<Vec<_>>().join(" "))
     }
 }

@@ -1,5 +1,6 @@
 //! Sessions of applications: how one begins, which there are, and how one ends.
 
+use keywright_protocol::wire::LoginUpgrade;
 use keywright_protocol::{ApiError, ErrorCode, KeyId, OrganizationId, Principal, Timestamp, UserId};
 use keywright_secret::{PlatformToken, Secret, TokenHash, TokenKind, fill_random};
 use keywright_store::{GrantRow, GrantToken, NewGrant, NewToken};
@@ -24,6 +25,10 @@ pub(crate) struct SignIn<'a> {
     pub(crate) address: String,
     pub(crate) signed_in_at: Timestamp,
     pub(crate) nonce: Option<&'a str>,
+    /// Seconds.
+    pub(crate) lifetime: i64,
+    /// What became of the temporary account that came along.
+    pub(crate) upgrade: Option<LoginUpgrade>,
 }
 
 /// A session that is to be stored, and what its application is told.
@@ -62,6 +67,8 @@ struct TokenAnswer<'a> {
     scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upgrade: Option<LoginUpgrade>,
 }
 
 impl Identity {
@@ -69,7 +76,7 @@ impl Identity {
     pub(crate) async fn opening(&self, sign_in: &SignIn<'_>, now: Timestamp) -> Result<Opening, OAuthError> {
         let SignIn { client, user, organization, scope, .. } = *sign_in;
         let id = KeyId::new();
-        let ends_at = now.plus_seconds(self.inner.settings.session_seconds);
+        let ends_at = now.plus_seconds(sign_in.lifetime);
         let refreshes = client.grants.contains(&GrantType::RefreshToken);
         let audience = sign_in.audience.clone();
         let terms = PairTerms { grant: id, user, organization, scope, audience, ends_at, refreshes };
@@ -78,7 +85,7 @@ impl Identity {
             true => Some(self.id_token(sign_in, now).await?),
             false => None,
         };
-        let answer = pair.answer(scope, id_token.as_ref())?;
+        let answer = pair.answer(scope, id_token.as_ref(), sign_in.upgrade)?;
         let grant = NewGrant {
             id,
             hash: nobodys_hash()?,
@@ -132,6 +139,23 @@ impl Identity {
         self.end(found.organization, session).await?;
         tracing::info!(session.id = %session, user.id = %user, "the session {session} was ended");
         Ok(())
+    }
+
+    /// Signs a user out everywhere: every session, every browser at the pages, and what was let in but has not
+    /// come for its session yet. API keys live on. How many sessions ended.
+    ///
+    /// # Errors
+    /// `STORAGE_UNAVAILABLE`; what was ended by then stays so.
+    pub async fn end_all_sessions(&self, user: UserId) -> Result<usize, ApiError> {
+        // First what new ones could come from.
+        let ended = self.inner.store.end_pages_of(user, self.now()).await;
+        ended.map_err(|error| store_failed(&error))?;
+        let sessions = self.sessions(user).await?;
+        for session in &sessions {
+            self.end(session.organization, session.id).await?;
+        }
+        tracing::info!(user.id = %user, "the user {user} was signed out everywhere");
+        Ok(sessions.len())
     }
 
     /// Ends a token or a session, with all that was made in it.
@@ -216,6 +240,7 @@ impl Pair {
         &self,
         scope: SessionScope,
         id_token: Option<&Secret>,
+        upgrade: Option<LoginUpgrade>,
     ) -> Result<Secret, OAuthError> {
         let answer = TokenAnswer {
             access_token: self.access.expose(),
@@ -224,6 +249,7 @@ impl Pair {
             refresh_token: self.refresh.as_ref().map(PlatformToken::expose),
             scope: scope.to_string(),
             id_token: id_token.map(Secret::expose),
+            upgrade,
         };
         let text = serde_json::to_string(&answer).map_err(|_| failed())?;
         Ok(Secret::new(text))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use keywright_identity::oauth::OAuthKeys;
 use keywright_identity::{Identity, IdentitySettings, Mailer, Mailroom, Postbox, Unproven};
 use keywright_protocol::wire::{ApiKey, CreateKey};
 use keywright_protocol::{ApiError, Clock, ErrorCode, Principal, Timestamp};
@@ -48,6 +49,7 @@ pub(crate) struct Bench {
     settings: IdentitySettings,
     /// Of the whole installation, as it is made from the master key.
     codes: KeyedHash,
+    oauth: OAuthKeys,
 }
 
 impl Bench {
@@ -60,8 +62,9 @@ impl Bench {
             Arc::new(HandClock { wall: AtomicI64::new(1_795_000_000_000), steady: AtomicU64::new(0) });
         let (post, codes) = (Arc::new(Postbox::default()), KeyedHash::random());
         let mailroom = Mailroom { mailer: Arc::clone(&post) as Arc<dyn Mailer>, codes: codes.clone() };
-        let identity = identity(&scene.store, &clock, settings.clone(), mailroom);
-        Self { identity, clock, scene, post, settings, codes }
+        let oauth = OAuthKeys::random();
+        let identity = identity(&scene.store, &clock, settings.clone(), mailroom, oauth.clone());
+        Self { identity, clock, scene, post, settings, codes, oauth }
     }
 
     /// A second server on the same database and clock, where there may be one.
@@ -82,7 +85,8 @@ impl Bench {
 
     fn server_on(&self, store: &Arc<Store>, settings: IdentitySettings) -> Identity {
         let mailer = Arc::clone(&self.post) as Arc<dyn Mailer>;
-        identity(store, &self.clock, settings, Mailroom { mailer, codes: self.codes.clone() })
+        let mailroom = Mailroom { mailer, codes: self.codes.clone() };
+        identity(store, &self.clock, settings, mailroom, self.oauth.clone())
     }
 
     /// The token of an account that lasts, so that nothing but its own time ends a key.
@@ -140,8 +144,10 @@ fn identity(
     clock: &Arc<HandClock>,
     settings: IdentitySettings,
     mailroom: Mailroom,
+    oauth: OAuthKeys,
 ) -> Identity {
-    Identity::new(Arc::clone(store), Arc::clone(clock) as Arc<dyn Clock>, settings, mailroom)
+    let clock = Arc::clone(clock) as Arc<dyn Clock>;
+    Identity::with_keys(Arc::clone(store), clock, settings, mailroom, oauth)
 }
 
 pub(crate) fn named(name: &str) -> CreateKey {

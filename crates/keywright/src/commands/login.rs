@@ -20,7 +20,7 @@ use keywright_client::{Client, ClientError};
 use keywright_credentials::login::{BadApiKey, check_api_key, read_api_key};
 use keywright_credentials::{KeyMetadata, NewStoredKey, ProfileName, SavedProfile, Source};
 use keywright_protocol::wire::WhoAmI;
-use keywright_protocol::{ErrorCode, Exit, Scope};
+use keywright_protocol::{ErrorCode, Exit, Lifetime, Scope};
 use keywright_secret::Secret;
 use serde::Serialize;
 
@@ -53,6 +53,9 @@ pub(crate) struct LoginArgs {
     /// Leaves the temporary account of this profile as it is
     #[arg(long, conflicts_with_all = ["api_key_file", "temporary"])]
     no_upgrade: bool,
+    /// How long the session lives at most, such as 8h or 30d; the person may choose less on the page
+    #[arg(long, value_name = "LENGTH", conflicts_with_all = ["api_key_file", "temporary"])]
+    lifetime: Option<Lifetime>,
     /// Gives up after so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,

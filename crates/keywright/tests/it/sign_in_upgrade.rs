@@ -51,6 +51,17 @@ fn a_server_that_gives_no_ticket_keeps_nobody_from_signing_in() {
 }
 
 #[test]
+fn another_application_offers_no_account() {
+    let signed_in = SignedIn::nobody();
+    signed_in.run(["whoami"]).with_code(0);
+    signed_in.issuer.state().upgrade = Some("merged");
+    let mut command = signed_in.command(["login", "--device"]);
+    Ended::of(command.env("KEYWRIGHT_CLIENT_ID", "other")).with_code(4);
+    let state = signed_in.issuer.state();
+    assert!(state.calls.iter().all(|(path, _)| !path.contains("ticket")));
+}
+
+#[test]
 fn without_a_wish_to_no_ticket_is_asked_for() {
     let (_, ended, stored, signed_in) = sign_in(Some("merged"), &["--no-upgrade"]);
     assert!(!ended.stderr.contains("temporary account"), "{}", ended.stderr);

@@ -29,7 +29,9 @@ pub(super) async fn begin(
         client: &client,
         scope: form.text("scope"),
         resources: form.resources(),
-        machine: form.text("machine").and_then(read_machine),
+        machine: form.text(oauth_routes::MACHINE).and_then(read_machine),
+        lifetime: form.text(oauth_routes::LIFETIME),
+        upgrade: form.text(oauth_routes::UPGRADE),
         address: peer.client,
     };
     let codes = api.identity.begin_device(&asked).await?;

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::HeaderMap;
 use keywright_identity::oauth::{CodeExchange, GrantType, OAuthCode, OAuthError, Refresh};
+use keywright_protocol::oauth_routes as routes;
 
 use crate::api::Api;
 use crate::oauth::caller::client;
@@ -30,6 +31,14 @@ pub(super) async fn token(
              urn:ietf:params:oauth:grant-type:device_code.",
         )
     })?;
+    let marks = match form.text(routes::ESSENTIAL_TRAFFIC_ONLY) {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => {
+            let text = "essential_traffic_only must be true or false.";
+            return Err(OAuthError::new(OAuthCode::InvalidRequest, text).into());
+        }
+    };
     let answer = match grant {
         GrantType::AuthorizationCode => {
             let exchange = CodeExchange {
@@ -39,6 +48,7 @@ pub(super) async fn token(
                 verifier: form.secret("code_verifier"),
                 resources: form.resources(),
                 address,
+                marks,
             };
             identity.exchange_code(&exchange).await?
         }
@@ -49,12 +59,13 @@ pub(super) async fn token(
                 scope: form.text("scope"),
                 resources: form.resources(),
                 address,
+                marks,
             };
             identity.refresh(&refresh).await?
         }
         GrantType::DeviceCode => {
             let code = form.required("device_code")?;
-            identity.poll_device(&client, code, form.resources(), address).await?
+            identity.poll_device(&client, code, form.resources(), address, marks).await?
         }
     };
     Ok(answered(&answer))

@@ -1,4 +1,5 @@
-//! The page on which a person sees which devices and applications are in, and ends them.
+//! The page on which a person sees which devices and applications are in, and ends them; answers invitations; and
+//! says whether content of it may ever be kept.
 
 use std::sync::Arc;
 
@@ -6,19 +7,20 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
-use keywright_protocol::{ErrorCode, KeyId, oauth_routes as routes};
+use keywright_protocol::wire::Invitation;
+use keywright_protocol::{ErrorCode, KeyId, OrganizationId, oauth_routes as routes};
 
 use crate::api::Api;
 use crate::oauth::Form;
-use crate::pages::authorize::mailbox;
-use crate::pages::browser::{Visitor, to_sign_in};
-use crate::pages::device::minute;
-use crate::pages::respond::{LOOK, PageRefusal, page, redirect};
+use crate::pages::allow::minute;
+use crate::pages::browser::{Visitor, dropped, to_sign_in};
+use crate::pages::respond::{LOOK, PageRefusal, page, redirect, with_cookie};
 
 /// A session as it is shown.
 struct Shown {
     id: KeyId,
     client: String,
+    organization: String,
     machine: Option<String>,
     address: String,
     since: String,
@@ -34,17 +36,25 @@ struct Account<'a> {
     mailbox: &'a str,
     form: &'a str,
     sessions: &'a [Shown],
+    invitations: &'a [Invitation],
+    essential: bool,
 }
 
 /// Shows them.
 pub(super) async fn show(State(api): State<Arc<Api>>, visitor: Visitor) -> Result<Response, PageRefusal> {
-    let Some((user, _)) = visitor.user() else { return to_sign_in(routes::ACCOUNT) };
+    let Some((user, _)) = visitor.user() else { return to_sign_in(routes::ACCOUNT, None) };
+    let entrances = api.identity.entrances(user).await?;
+    let name = |id: OrganizationId| {
+        let known = entrances.organizations.iter().find(|known| known.organization == id);
+        known.map_or_else(|| id.to_string(), |known| known.name.clone())
+    };
     let rows = api.identity.sessions(user).await?;
     let sessions: Vec<Shown> = rows
         .into_iter()
         .map(|row| Shown {
             id: row.id,
             client: row.client_name,
+            organization: name(row.organization),
             machine: row.machine,
             address: row.address,
             since: minute(row.created_at),
@@ -52,21 +62,44 @@ pub(super) async fn show(State(api): State<Arc<Api>>, visitor: Visitor) -> Resul
             ends: minute(row.expires_at),
         })
         .collect();
-    let (mailbox, form) = (mailbox(&api, user).await?, visitor.form());
-    let server = api.identity.issuer();
-    let template = Account { look: LOOK, server, mailbox: &mailbox, form: &form, sessions: &sessions };
+    let template = Account {
+        look: LOOK,
+        server: api.identity.issuer(),
+        mailbox: &entrances.mailbox,
+        form: &visitor.form(),
+        sessions: &sessions,
+        invitations: &entrances.invitations,
+        essential: api.identity.essential_traffic_only(user).await?,
+    };
     Ok(page(StatusCode::OK, &template, ""))
 }
 
-/// Ends one.
-pub(super) async fn end(
+/// Does what was pressed.
+pub(super) async fn act(
     State(api): State<Arc<Api>>,
     visitor: Visitor,
     form: Form,
 ) -> Result<Response, PageRefusal> {
     visitor.sent_our_form(&form)?;
-    let Some((user, _)) = visitor.user() else { return to_sign_in(routes::ACCOUNT) };
-    let session: KeyId = form.text("end").and_then(|text| text.parse().ok()).ok_or(ErrorCode::NotFound)?;
-    api.identity.end_session(user, session).await?;
+    let Some((user, _)) = visitor.user() else { return to_sign_in(routes::ACCOUNT, None) };
+    let identity = &api.identity;
+    if form.text("end") == Some("all") {
+        identity.end_all_sessions(user).await?;
+        return with_cookie(redirect(routes::LOGIN)?, &dropped(&api));
+    }
+    let pressed = ["end", "accept", "decline", "essential"];
+    let pressed = pressed.into_iter().find_map(|name| form.text(name).map(|value| (name, value)));
+    match pressed {
+        Some(("end", session)) => identity.end_session(user, named(session)?).await?,
+        Some(("accept", organization)) => identity.accept_at_page(user, named(organization)?).await?,
+        Some(("decline", organization)) => identity.decline_at_page(user, named(organization)?).await?,
+        Some((_, mark)) => identity.set_essential_traffic_only(user, mark == "on").await?,
+        None => return Err(ErrorCode::InvalidRequest.into()),
+    }
     redirect(routes::ACCOUNT)
+}
+
+/// What is no id is that of nothing.
+fn named<T: std::str::FromStr>(text: &str) -> Result<T, PageRefusal> {
+    text.parse().map_err(|_| ErrorCode::NotFound.into())
 }

@@ -6,19 +6,16 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use http::{StatusCode, Uri};
-use keywright_identity::oauth::{Authorization, Consent, OAuthCode, OAuthError, Trust, Unanswerable};
-use keywright_protocol::{OrganizationId, Timestamp, UserId, oauth_routes};
+use keywright_identity::oauth::{
+    Authorization, Consent, OAuthCode, OAuthError, SessionScope, Trust, Unanswerable,
+};
+use keywright_protocol::{Timestamp, UserId, oauth_routes};
 
 use crate::api::Api;
 use crate::oauth::Form;
+use crate::pages::allow::{Choices, allowance, entered};
 use crate::pages::browser::{Visitor, to_sign_in};
 use crate::pages::respond::{LOOK, PageRefusal, page, redirect};
-
-/// An organization to choose.
-pub(super) struct Choice {
-    pub(super) id: OrganizationId,
-    pub(super) name: String,
-}
 
 #[derive(Template)]
 #[template(path = "consent.html")]
@@ -30,10 +27,9 @@ struct ConsentPage<'a> {
     host: &'a str,
     loopback: bool,
     machine: Option<&'a str>,
-    mailbox: &'a str,
-    days: i64,
-    scopes: &'a [String],
-    choices: &'a [Choice],
+    /// The mailbox that the application expects, if it is another one than the person's.
+    expected: Option<&'a str>,
+    choices: &'a Choices,
     action: &'a str,
     form: &'a str,
     error: Option<&'a str>,
@@ -50,11 +46,11 @@ pub(super) async fn show(
         Err(answer) => return answer,
     };
     if asked.silent {
-        let error = OAuthError::new(OAuthCode::InteractionRequired, "A person must consent each time.");
-        return redirect(&api.identity.refuse(&asked, &error));
+        let signed_in_at = visitor.user().map(|(_, at)| at);
+        return redirect(&api.identity.refuse_silence(&asked, signed_in_at));
     }
-    match visitor.user() {
-        None => to_sign_in(&own(&uri)),
+    match signed_in(&api, &visitor, &asked) {
+        None => sign_in_first(&asked, &uri),
         Some((user, _)) => shown(&api, &visitor, user, &asked, &uri, None).await,
     }
 }
@@ -71,29 +67,39 @@ pub(super) async fn decide(
         Ok(asked) => asked,
         Err(answer) => return answer,
     };
-    let Some((user, signed_in_at)) = visitor.user() else { return to_sign_in(&own(&uri)) };
+    let Some((user, signed_in_at)) = signed_in(&api, &visitor, &asked) else {
+        return sign_in_first(&asked, &uri);
+    };
     if form.text("decision") != Some("allow") {
         let error = OAuthError::new(OAuthCode::AccessDenied, "The person did not let the application in.");
         return redirect(&api.identity.refuse(&asked, &error));
     }
-    match chosen(&api, user, &form).await? {
-        None => shown(&api, &visitor, user, &asked, &uri, Some("Choose an organization.")).await,
-        Some(organization) => let_in(&api, &asked, user, organization, signed_in_at).await,
+    let allowance = allowance(&form);
+    if allowance.scope.is_some_and(SessionScope::is_empty) {
+        let text = "Tick something that it may, or do not let it in.";
+        return shown(&api, &visitor, user, &asked, &uri, Some(text)).await;
+    }
+    let Some(organization) = entered(&api, user, &form).await? else {
+        return shown(&api, &visitor, user, &asked, &uri, Some("Choose an organization.")).await;
+    };
+    let consent = Consent { user, organization, signed_in_at, allowance };
+    match api.identity.consent(&asked, &consent).await {
+        Ok(address) => redirect(&address),
+        Err(error) => redirect(&api.identity.refuse(&asked, &error)),
     }
 }
 
-async fn let_in(
-    api: &Api,
-    asked: &Authorization,
-    user: UserId,
-    organization: OrganizationId,
-    signed_in_at: Timestamp,
-) -> Result<Response, PageRefusal> {
-    let consent = Consent { user, organization, signed_in_at };
-    match api.identity.consent(asked, &consent).await {
-        Ok(address) => redirect(&address),
-        Err(error) => redirect(&api.identity.refuse(asked, &error)),
-    }
+/// Who is signed in, as lately as the application wants it.
+fn signed_in(api: &Api, visitor: &Visitor, asked: &Authorization) -> Option<(UserId, Timestamp)> {
+    visitor.user().filter(|(_, at)| !api.identity.must_sign_in_again(asked, *at))
+}
+
+/// On to signing in, and back to the same request. What asks for that would ask again, so it is left out then.
+fn sign_in_first(asked: &Authorization, uri: &Uri) -> Result<Response, PageRefusal> {
+    let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let kept = pairs.filter(|(name, _)| !matches!(name.as_ref(), "prompt" | "max_age"));
+    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
+    to_sign_in(&format!("{}?{query}", oauth_routes::AUTHORIZE), asked.login_hint.as_deref())
 }
 
 async fn asked(api: &Api, uri: &Uri) -> Result<Authorization, Result<Response, PageRefusal>> {
@@ -120,8 +126,8 @@ async fn shown(
     uri: &Uri,
     error: Option<&str>,
 ) -> Result<Response, PageRefusal> {
-    let (choices, mailbox) = (choices(api, user).await?, mailbox(api, user).await?);
-    let scopes = scopes(&asked.scope.to_string());
+    let choices = Choices::of(api, user, asked.scope, asked.lifetime, asked.ticket).await?;
+    let expected = asked.login_hint.as_deref();
     let (form, action, host) = (visitor.form(), own(uri), asked.shown_host());
     let template = ConsentPage {
         look: LOOK,
@@ -131,9 +137,7 @@ async fn shown(
         host: &host,
         loopback: asked.to_loopback(),
         machine: asked.machine.as_deref(),
-        mailbox: &mailbox,
-        days: api.identity.session_days(),
-        scopes: &scopes,
+        expected: expected.filter(|expected| !expected.eq_ignore_ascii_case(&choices.mailbox)),
         choices: &choices,
         action: &action,
         form: &form,
@@ -145,46 +149,4 @@ async fn shown(
 /// The page itself, with its query.
 fn own(uri: &Uri) -> String {
     format!("{}?{}", oauth_routes::AUTHORIZE, uri.query().unwrap_or_default())
-}
-
-/// The organizations that the person may choose from.
-pub(super) async fn choices(api: &Api, user: UserId) -> Result<Vec<Choice>, PageRefusal> {
-    let all = api.identity.organizations_of(user).await?;
-    Ok(all.into_iter().map(|one| Choice { id: one.organization, name: one.name }).collect())
-}
-
-/// The one that the person chose, if it is one of them.
-pub(super) async fn chosen(
-    api: &Api,
-    user: UserId,
-    form: &Form,
-) -> Result<Option<OrganizationId>, PageRefusal> {
-    let asked: Option<OrganizationId> = form.text("organization").and_then(|text| text.parse().ok());
-    let choices = choices(api, user).await?;
-    Ok(asked.filter(|asked| choices.iter().any(|choice| choice.id == *asked)))
-}
-
-/// How the person is called.
-pub(super) async fn mailbox(api: &Api, user: UserId) -> Result<String, PageRefusal> {
-    Ok(api.identity.mailbox_of(user).await?.unwrap_or_else(|| user.to_string()))
-}
-
-/// What each scope lets do, in words, with its name.
-pub(super) fn scopes(names: &str) -> Vec<String> {
-    names.split(' ').filter(|name| !name.is_empty()).map(described).collect()
-}
-
-fn described(name: &str) -> String {
-    let words = match name {
-        "models:use" => "call models",
-        "executions:read" => "read what was called, and what it used",
-        "api-keys:manage" => "make, change and delete API keys",
-        "organizations:manage" => "manage the organization and who is in it",
-        "openid" => "know who you are",
-        "email" => "know your mailbox",
-        "profile" => "know how you are called",
-        "offline_access" => "go on while you are away",
-        other => return other.to_owned(),
-    };
-    format!("{words} ({name})")
 }

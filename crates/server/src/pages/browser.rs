@@ -107,8 +107,10 @@ fn from_our_page(headers: &HeaderMap) -> bool {
     }
 }
 
-/// On to signing in, and back to where the browser is.
-pub(super) fn to_sign_in(back: &str) -> Result<axum::response::Response, PageRefusal> {
-    let next: String = url::form_urlencoded::byte_serialize(back.as_bytes()).collect();
-    redirect(&format!("{}?next={next}", keywright_protocol::oauth_routes::LOGIN))
+/// On to signing in, and back to where the browser is. A mailbox that is expected is filled in.
+pub(super) fn to_sign_in(back: &str, mailbox: Option<&str>) -> Result<axum::response::Response, PageRefusal> {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.append_pair("next", back);
+    query.extend_pairs(mailbox.map(|mailbox| ("email", mailbox)));
+    redirect(&format!("{}?{}", keywright_protocol::oauth_routes::LOGIN, query.finish()))
 }

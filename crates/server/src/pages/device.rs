@@ -8,12 +8,13 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use http::{StatusCode, Uri};
-use keywright_identity::oauth::{DevicePerson, DeviceRefusal, Trust, WaitingDevice};
-use keywright_protocol::{Timestamp, UserId};
+use keywright_identity::oauth::{DevicePerson, DeviceRefusal, SessionScope, Trust, WaitingDevice};
+use keywright_protocol::wire::LoginUpgrade;
+use keywright_protocol::{ErrorCode, UserId, oauth_routes};
 
 use crate::api::Api;
 use crate::oauth::Form;
-use crate::pages::authorize::{Choice, choices, chosen, mailbox, scopes};
+use crate::pages::allow::{Choices, allowance, entered, minute};
 use crate::pages::browser::{Visitor, to_sign_in};
 use crate::pages::respond::{LOOK, Notice, PageRefusal, page};
 use crate::pages::sign_in::parameter;
@@ -36,15 +37,13 @@ struct Approve<'a> {
     server: &'a str,
     form: &'a str,
     user_code: &'a str,
-    mailbox: &'a str,
     client: &'a str,
     unverified: bool,
     machine: &'a str,
     address: &'a str,
     asked: &'a str,
-    days: i64,
-    scopes: &'a [String],
-    choices: &'a [Choice],
+    choices: &'a Choices,
+    error: Option<&'a str>,
 }
 
 /// Asks for the code.
@@ -55,7 +54,7 @@ pub(super) async fn show(
 ) -> Result<Response, PageRefusal> {
     if visitor.user().is_none() {
         let own = uri.path_and_query().map_or(uri.path(), |whole| whole.as_str());
-        return to_sign_in(own);
+        return to_sign_in(own, None);
     }
     let code = parameter(&uri, "user_code").unwrap_or_default();
     // Twenty is more than a code has, with all that may stand between its letters.
@@ -72,34 +71,28 @@ pub(super) async fn decide(
 ) -> Result<Response, PageRefusal> {
     visitor.sent_our_form(&form)?;
     let (Some((user, signed_in_at)), Some(browser)) = (visitor.user(), &visitor.known) else {
-        return to_sign_in(keywright_protocol::oauth_routes::DEVICE);
+        return to_sign_in(oauth_routes::DEVICE, None);
     };
     let page_session = browser.id.clone();
     let person = DevicePerson { user, signed_in_at, page_session, address: peer.client };
     let code = form.text("user_code").unwrap_or_default();
     let outcome = match form.text("decision") {
-        None => match api.identity.waiting_device(&person, code).await {
-            Ok(device) => return approve(&api, &visitor, user, code, &device).await,
+        None => Ok(Decided::NotYet(None)),
+        Some("allow") => let_in(&api, &person, code, &form).await?,
+        Some(_) => api.identity.deny_device(&person, code).await.map(|()| Decided::Out),
+    };
+    let outcome = match outcome {
+        Ok(Decided::NotYet(error)) => match api.identity.waiting_device(&person, code).await {
+            Ok(device) => return approve(&api, &visitor, user, code, &device, error).await,
             Err(refusal) => Err(refusal),
         },
-        Some("allow") => {
-            let Some(organization) = chosen(&api, user, &form).await? else {
-                return Ok(ask(
-                    &api,
-                    StatusCode::BAD_REQUEST,
-                    &visitor,
-                    code,
-                    Some("Choose an organization."),
-                ));
-            };
-            api.identity.decide_device(&person, code, Some(organization)).await.map(|()| true)
-        }
-        Some(_) => api.identity.decide_device(&person, code, None).await.map(|()| false),
+        decided => decided,
     };
     let (heading, text) = match outcome {
-        Ok(true) => ("The device is in", "Go back to it; it goes on by itself within some seconds."),
-        Ok(false) => ("The device was turned away", "It gets nothing. You may close this page."),
+        Ok(Decided::In(upgrade)) => ("The device is in", is_in(upgrade)),
+        Ok(_) => ("The device was turned away", "It gets nothing. You may close this page."),
         Err(DeviceRefusal::Failed(error)) => return Err(error.into()),
+        Err(DeviceRefusal::Nothing) => return Err(ErrorCode::InvalidRequest.into()),
         Err(DeviceRefusal::Decided) => {
             return Err(PageRefusal::new(
                 StatusCode::CONFLICT,
@@ -119,6 +112,48 @@ pub(super) async fn decide(
     Ok(page(StatusCode::OK, &Notice { look: LOOK, server: api.identity.issuer(), heading, text }, ""))
 }
 
+/// What the person decided.
+enum Decided {
+    /// Nothing; what is missing, if anything was pressed.
+    NotYet(Option<&'static str>),
+    /// To let it in; what became of the temporary account that came along.
+    In(Option<LoginUpgrade>),
+    /// To turn it away.
+    Out,
+}
+
+async fn let_in(
+    api: &Api,
+    person: &DevicePerson,
+    code: &str,
+    form: &Form,
+) -> Result<Result<Decided, DeviceRefusal>, PageRefusal> {
+    let allowance = allowance(form);
+    if allowance.scope.is_some_and(SessionScope::is_empty) {
+        return Ok(Ok(Decided::NotYet(Some("Tick something that it may, or turn it away."))));
+    }
+    // A code that opens nothing brings nobody into an organization.
+    if let Err(refusal) = api.identity.waiting_device(person, code).await {
+        return Ok(Err(refusal));
+    }
+    let Some(organization) = entered(api, person.user, form).await? else {
+        return Ok(Ok(Decided::NotYet(Some("Choose an organization."))));
+    };
+    Ok(api.identity.approve_device(person, code, organization, &allowance).await.map(Decided::In))
+}
+
+fn is_in(upgrade: Option<LoginUpgrade>) -> &'static str {
+    match upgrade {
+        Some(LoginUpgrade::Merged) => {
+            "Go back to it; it goes on by itself within some seconds. The temporary account is part of yours now."
+        }
+        Some(LoginUpgrade::Unavailable) => {
+            "Go back to it; it goes on by itself within some seconds. The temporary account could not be taken over."
+        }
+        Some(LoginUpgrade::Declined) | None => "Go back to it; it goes on by itself within some seconds.",
+    }
+}
+
 fn ask(api: &Api, status: StatusCode, visitor: &Visitor, user_code: &str, error: Option<&str>) -> Response {
     let form = visitor.form();
     let template = EnterCode { look: LOOK, server: api.identity.issuer(), form: &form, user_code, error };
@@ -131,30 +166,23 @@ async fn approve(
     user: UserId,
     user_code: &str,
     device: &WaitingDevice,
+    error: Option<&str>,
 ) -> Result<Response, PageRefusal> {
-    let (choices, mailbox) = (choices(api, user).await?, mailbox(api, user).await?);
-    let (form, scopes) = (visitor.form(), scopes(&device.scope.to_string()));
+    let choices = Choices::of(api, user, device.scope, device.lifetime, device.ticket).await?;
+    let form = visitor.form();
     let asked = minute(device.asked_at);
     let template = Approve {
         look: LOOK,
         server: api.identity.issuer(),
         form: &form,
         user_code,
-        mailbox: &mailbox,
         client: &device.client.name,
         unverified: device.client.trust == Trust::Unverified,
         machine: device.machine.as_deref().unwrap_or("did not say"),
         address: &device.address,
         asked: &asked,
-        days: api.identity.session_days(),
-        scopes: &scopes,
         choices: &choices,
+        error,
     };
     Ok(page(StatusCode::OK, &template, ""))
-}
-
-/// A time to the minute, in UTC.
-pub(super) fn minute(at: Timestamp) -> String {
-    let text = at.to_string();
-    format!("{} {} UTC", text.get(..10).unwrap_or_default(), text.get(11..16).unwrap_or_default())
 }

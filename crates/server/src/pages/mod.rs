@@ -2,6 +2,7 @@
 //! JavaScript; every change is a form of a page of ours, answered with 303.
 
 mod account;
+mod allow;
 mod authorize;
 mod browser;
 mod device;
@@ -24,5 +25,5 @@ pub(crate) fn router() -> Router<Arc<Api>> {
         .route(routes::LOGIN, get(sign_in::show).post(sign_in::mail))
         .route(routes::LOGIN_CODE, get(sign_in::ask).post(sign_in::prove))
         .route(routes::LOGOUT, post(sign_in::out))
-        .route(routes::ACCOUNT, get(account::show).post(account::end))
+        .route(routes::ACCOUNT, get(account::show).post(account::act))
 }

@@ -86,7 +86,7 @@ pub(super) fn page(status: StatusCode, template: &impl Template, leads_to: &str)
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     let policy = format!(
         "default-src 'none'; style-src {}; form-action 'self' {leads_to}; frame-ancestors 'none'; base-uri 'none'; \
-         require-trusted-types-for 'script'",
+         require-trusted-types-for 'script'; trusted-types 'none'",
         *STYLE
     );
     if let Ok(policy) = HeaderValue::from_str(&policy) {

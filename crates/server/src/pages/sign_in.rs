@@ -40,7 +40,10 @@ struct EnterCode<'a> {
 
 /// Asks for the mailbox.
 pub(super) async fn show(State(api): State<Arc<Api>>, uri: Uri) -> Response {
-    ask_mailbox(&api, StatusCode::OK, &next_of(parameter(&uri, "next").as_deref()), "", None)
+    let (next, email) = (parameter(&uri, "next"), parameter(&uri, "email").unwrap_or_default());
+    // As long as a mailbox may be.
+    let email: String = email.chars().take(254).collect();
+    ask_mailbox(&api, StatusCode::OK, &next_of(next.as_deref()), &email, None)
 }
 
 /// Mails a code.
@@ -57,6 +60,10 @@ pub(super) async fn mail(
     let client = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).map(str::to_owned);
     match api.identity.begin_page(email, peer.client, client).await {
         Ok(cookie) => {
+            // The cookie that this one takes the place of is void.
+            if visitor.known.is_some() {
+                api.identity.end_page(&visitor.cookie).await?;
+            }
             let on = redirect(&with_next(routes::LOGIN_CODE, &next))?;
             with_cookie(on, &kept(&api, &cookie))
         }

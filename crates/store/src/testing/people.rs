@@ -86,6 +86,11 @@ impl Scene {
         self.run(LEAVE, values![&user.to_string()]).await;
     }
 
+    /// Disables a user, as an administrator's hand in the database does.
+    pub async fn disable(&self, user: UserId) {
+        self.run(DISABLE, values![&user.to_string()]).await;
+    }
+
     /// Lets another user into an organization.
     pub async fn let_in(&self, user: UserId, organization: OrganizationId, role: &str, at: Timestamp) {
         let (user, organization) = (user.to_string(), organization.to_string());
@@ -163,6 +168,7 @@ const FOUND: &str = "INSERT INTO organizations (id, name, seq, created_at) VALUE
 const OWN: &str = "INSERT INTO memberships (user_id, organization_id, role, created_at) \
                    VALUES ($1, $2, 'owner', $3)";
 const LEAVE: &str = "DELETE FROM memberships WHERE user_id = $1";
+const DISABLE: &str = "UPDATE users SET status = 'disabled' WHERE id = $1";
 const LET_IN: &str =
     "INSERT INTO memberships (user_id, organization_id, role, created_at) VALUES ($1, $2, $3, $4)";
 const DELETE_ORGANIZATION: &str = "UPDATE organizations SET deleted_at = $2 WHERE id = $1";

@@ -214,6 +214,7 @@ async fn an_application_with_a_secret_learns_what_its_own_tokens_are_worth() {
             scope: None,
             resources: &[],
             address: HOME,
+            marks: false,
         };
         bench.identity.refresh(&next).await.expect("refreshed");
         assert_eq!(worth(tokens.refresh.expose().to_owned()).await, None, "it was exchanged");

@@ -36,7 +36,12 @@ pub(crate) fn request(more: &[(&str, &str)]) -> Vec<(String, String)> {
 async fn consented(bench: &Bench, person: &Person, more: &[(&str, &str)]) -> Secret {
     let asked = bench.identity.authorization(&request(more)).await.expect("a good request");
     let address = bench.identity.consent(&asked, &person.consent(bench)).await.expect("a code");
-    let url = Url::parse(&address).expect("a URL");
+    consented_to(&address)
+}
+
+/// The code in an answer.
+pub(crate) fn consented_to(address: &str) -> Secret {
+    let url = Url::parse(address).expect("a URL");
     let value =
         |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
     assert_eq!(value("state").as_deref(), Some("s"));
@@ -44,8 +49,13 @@ async fn consented(bench: &Bench, person: &Person, more: &[(&str, &str)]) -> Sec
     Secret::new(value("code").expect("a code"))
 }
 
-async fn exchange(bench: &Bench, code: &Secret, verifier: &str) -> Result<Tokens, OAuthError> {
+async fn exchange_with(bench: &Bench, code: &Secret, verifier: &str) -> Result<Tokens, OAuthError> {
     exchange_as(bench, &Client::command_line(), code, verifier, CALLBACK).await
+}
+
+/// The command line presents a code.
+pub(crate) async fn exchange(bench: &Bench, code: &Secret) -> Result<Tokens, OAuthError> {
+    exchange_with(bench, code, VERIFIER).await
 }
 
 async fn exchange_as(
@@ -62,6 +72,7 @@ async fn exchange_as(
         redirect_uri: Some(redirect_uri),
         verifier: Some(&verifier),
         resources: &[],
+        marks: false,
         address: HOME,
     };
     bench.identity.exchange_code(&asked).await.map(Tokens::read)
@@ -74,10 +85,10 @@ async fn a_code_begins_a_session_once_and_its_second_use_ends_it() {
         let bench = Bench::new(scene);
         let person = Person::new(&bench).await;
         let code = consented(&bench, &person, &[]).await;
-        let tokens = exchange(&bench, &code, VERIFIER).await.expect("tokens");
+        let tokens = exchange(&bench, &code).await.expect("tokens");
         let caller = bench.verified(&tokens.access).await;
         let next = refreshed(&bench.identity, &tokens.refresh).await.expect("refreshed");
-        assert_eq!(oauth_code(exchange(&bench, &code, VERIFIER).await), OAuthCode::InvalidGrant);
+        assert_eq!(oauth_code(exchange(&bench, &code).await), OAuthCode::InvalidGrant);
         assert!(caller.liveness.is_dead());
         for token in [&tokens.access, &next.access] {
             assert_eq!(bench.refusal(token).await, Unproven::Revoked);
@@ -108,16 +119,16 @@ async fn whatever_does_not_fit_uses_the_code_up() {
             let code = consented(&bench, &person, &[]).await;
             let refused = exchange_as(&bench, client, &code, verifier, redirect_uri).await;
             assert_eq!(oauth_code(refused), OAuthCode::InvalidGrant, "{verifier} {redirect_uri}");
-            let late = exchange(&bench, &code, VERIFIER).await;
+            let late = exchange(&bench, &code).await;
             assert_eq!(oauth_code(late), OAuthCode::InvalidGrant, "the code is dead");
         }
         let code = consented(&bench, &person, &[]).await;
         bench.clock.forward_seconds(60);
-        assert_eq!(oauth_code(exchange(&bench, &code, VERIFIER).await), OAuthCode::InvalidGrant);
+        assert_eq!(oauth_code(exchange(&bench, &code).await), OAuthCode::InvalidGrant);
         let code = consented(&bench, &person, &[]).await;
         bench.clock.forward_seconds(59);
-        exchange(&bench, &code, VERIFIER).await.expect("in time");
-        let unknown = exchange(&bench, &Secret::new("unknown"), VERIFIER).await;
+        exchange(&bench, &code).await.expect("in time");
+        let unknown = exchange(&bench, &Secret::new("unknown")).await;
         assert_eq!(oauth_code(unknown), OAuthCode::InvalidGrant);
     })
     .await;
@@ -142,6 +153,7 @@ async fn of_a_hundred_exchanges_at_once_at_most_one_succeeds() {
                         redirect_uri: Some(CALLBACK),
                         verifier: Some(&verifier),
                         resources: &[],
+                        marks: false,
                         address: HOME,
                     };
                     identity.exchange_code(&asked).await.map(Tokens::read)
@@ -227,7 +239,7 @@ async fn an_id_token_is_signed_by_a_listed_key_and_says_who_when_and_for_whom() 
         let bench = Bench::new(scene);
         let person = Person::new(&bench).await;
         let code = consented(&bench, &person, &[("scope", "openid models:use"), ("nonce", "n-1")]).await;
-        let tokens = exchange(&bench, &code, VERIFIER).await.expect("tokens");
+        let tokens = exchange(&bench, &code).await.expect("tokens");
         let body = tokens.json();
         let text = body["id_token"].as_str().expect("an ID token");
         let header = jsonwebtoken::decode_header(text).expect("a header");

@@ -1,6 +1,8 @@
 use std::net::IpAddr;
 
-use keywright_identity::oauth::{Client, DeviceCodes, DevicePerson, DeviceRefusal, DeviceRequest, OAuthCode};
+use keywright_identity::oauth::{
+    Allowance, Client, DeviceCodes, DevicePerson, DeviceRefusal, DeviceRequest, OAuthCode,
+};
 use keywright_secret::Secret;
 use keywright_store::testing::on_both;
 
@@ -14,13 +16,16 @@ async fn begin(bench: &Bench, scope: Option<&str>) -> DeviceCodes {
         scope,
         resources: &[],
         machine: Some("box".to_owned()),
+        lifetime: None,
+        upgrade: None,
         address: HOME,
     };
     bench.identity.begin_device(&asked).await.expect("codes")
 }
 
 async fn poll(bench: &Bench, codes: &DeviceCodes) -> Result<Tokens, OAuthCode> {
-    let answer = bench.identity.poll_device(&Client::command_line(), &codes.device_code, &[], HOME).await;
+    let answer =
+        bench.identity.poll_device(&Client::command_line(), &codes.device_code, &[], HOME, false).await;
     answer.map(Tokens::read).map_err(|error| error.code)
 }
 
@@ -50,13 +55,16 @@ async fn a_device_waits_is_seen_is_let_in_once() {
         );
         bench
             .identity
-            .decide_device(&page, &codes.user_code, Some(person.organization))
+            .approve_device(&page, &codes.user_code, person.organization, &Allowance::default())
             .await
             .expect("approved");
-        for again in [Some(person.organization), None] {
-            let decided = bench.identity.decide_device(&page, &codes.user_code, again).await;
-            assert_eq!(decided, Err(DeviceRefusal::Decided));
-        }
+        let again = bench
+            .identity
+            .approve_device(&page, &codes.user_code, person.organization, &Allowance::default())
+            .await;
+        assert_eq!(again, Err(DeviceRefusal::Decided));
+        let denied = bench.identity.deny_device(&page, &codes.user_code).await;
+        assert_eq!(denied, Err(DeviceRefusal::Decided));
         let tokens = poll(&bench, &codes).await.expect("tokens");
         assert_eq!(bench.verified(&tokens.access).await.user, person.user);
         assert_eq!(poll(&bench, &codes).await.expect_err("used"), OAuthCode::InvalidGrant);
@@ -72,7 +80,8 @@ async fn whoever_polls_too_often_waits_longer_and_is_heard_then() {
         let other = begin(&bench, None).await;
         assert_eq!(poll(&bench, &codes).await.expect_err("waits"), OAuthCode::AuthorizationPending);
         bench.clock.forward_seconds(4);
-        let early = bench.identity.poll_device(&Client::command_line(), &codes.device_code, &[], HOME).await;
+        let early =
+            bench.identity.poll_device(&Client::command_line(), &codes.device_code, &[], HOME, false).await;
         assert_eq!(early.expect_err("early").retry_in, Some(10));
         // Ten seconds after the poll that was in time, however many came too early.
         bench.clock.forward_seconds(6);
@@ -99,24 +108,28 @@ async fn who_is_turned_away_or_waits_too_long_gets_nothing_ever() {
         let person = Person::new(&bench).await;
         let page = person.at_the_page(&bench);
         let denied = begin(&bench, None).await;
-        bench.identity.decide_device(&page, &denied.user_code, None).await.expect("turned away");
+        bench.identity.deny_device(&page, &denied.user_code).await.expect("turned away");
         assert_eq!(poll(&bench, &denied).await.expect_err("denied"), OAuthCode::AccessDenied);
-        let approved =
-            bench.identity.decide_device(&page, &denied.user_code, Some(person.organization)).await;
+        let approved = bench
+            .identity
+            .approve_device(&page, &denied.user_code, person.organization, &Allowance::default())
+            .await;
         assert_eq!(approved, Err(DeviceRefusal::Decided));
         let (late, forgotten) = (begin(&bench, None).await, begin(&bench, None).await);
         bench.clock.forward_seconds(599);
         bench.identity.waiting_device(&page, &late.user_code).await.expect("it waits");
         bench
             .identity
-            .decide_device(&page, &forgotten.user_code, Some(person.organization))
+            .approve_device(&page, &forgotten.user_code, person.organization, &Allowance::default())
             .await
             .expect("in");
         bench.clock.forward_seconds(1);
         for codes in [&late, &forgotten] {
             assert_eq!(poll(&bench, codes).await.expect_err("over"), OAuthCode::ExpiredToken);
-            let decided =
-                bench.identity.decide_device(&page, &codes.user_code, Some(person.organization)).await;
+            let decided = bench
+                .identity
+                .approve_device(&page, &codes.user_code, person.organization, &Allowance::default())
+                .await;
             assert_eq!(decided, Err(DeviceRefusal::Unknown));
         }
         assert_eq!(poll(&bench, &denied).await.expect_err("denied"), OAuthCode::AccessDenied);
@@ -132,7 +145,7 @@ async fn a_device_code_is_for_the_application_that_asked() {
         let other = another_client(&bench).await;
         let codes = begin(&bench, None).await;
         for _ in 0..2 {
-            let stolen = bench.identity.poll_device(&other, &codes.device_code, &[], HOME).await;
+            let stolen = bench.identity.poll_device(&other, &codes.device_code, &[], HOME, false).await;
             assert_eq!(oauth_code(stolen), OAuthCode::InvalidGrant);
         }
         assert_eq!(
@@ -142,10 +155,10 @@ async fn a_device_code_is_for_the_application_that_asked() {
         let page = person.at_the_page(&bench);
         bench
             .identity
-            .decide_device(&page, &codes.user_code, Some(person.organization))
+            .approve_device(&page, &codes.user_code, person.organization, &Allowance::default())
             .await
             .expect("approved");
-        let stolen = bench.identity.poll_device(&other, &codes.device_code, &[], HOME).await;
+        let stolen = bench.identity.poll_device(&other, &codes.device_code, &[], HOME, false).await;
         assert_eq!(oauth_code(stolen), OAuthCode::InvalidGrant);
         poll(&bench, &codes).await.expect("tokens");
     })
@@ -162,16 +175,16 @@ async fn of_fifty_polls_at_once_one_gets_tokens() {
         let page = person.at_the_page(&bench);
         bench
             .identity
-            .decide_device(&page, &codes.user_code, Some(person.organization))
+            .approve_device(&page, &codes.user_code, person.organization, &Allowance::default())
             .await
             .expect("approved");
         let polling: Vec<_> = (0..50)
             .map(|number| {
                 let identity = if number % 2 == 0 { bench.identity.clone() } else { second.clone() };
                 let code = codes.device_code.clone();
-                tokio::spawn(
-                    async move { identity.poll_device(&Client::command_line(), &code, &[], HOME).await },
-                )
+                tokio::spawn(async move {
+                    identity.poll_device(&Client::command_line(), &code, &[], HOME, false).await
+                })
             })
             .collect();
         let mut good = 0;
@@ -229,7 +242,7 @@ async fn made_up_device_codes_lock_the_address_and_real_ones_pass() {
         for number in 0..25 {
             let made_up = Secret::new(format!("{number:064}"));
             let expected = if number < 20 { OAuthCode::InvalidGrant } else { OAuthCode::TooManyRequests };
-            let answer = bench.identity.poll_device(&client, &made_up, &[], HOME).await;
+            let answer = bench.identity.poll_device(&client, &made_up, &[], HOME, false).await;
             assert_eq!(oauth_code(answer), expected, "{number}");
         }
         assert_eq!(poll(&bench, &codes).await.expect_err("unharmed"), OAuthCode::AuthorizationPending);
@@ -246,8 +259,15 @@ async fn thirty_devices_wait_at_one_address_and_no_more() {
         }
         bench.clock.forward_seconds(500);
         let client = Client::command_line();
-        let mut asked =
-            DeviceRequest { client: &client, scope: None, resources: &[], machine: None, address: HOME };
+        let mut asked = DeviceRequest {
+            client: &client,
+            scope: None,
+            resources: &[],
+            machine: None,
+            lifetime: None,
+            upgrade: None,
+            address: HOME,
+        };
         let full = bench.identity.begin_device(&asked).await.expect_err("full");
         assert_eq!((full.code, full.retry_in), (OAuthCode::TooManyRequests, Some(100)));
         asked.address = "192.0.2.9".parse().expect("an address");
@@ -267,7 +287,7 @@ async fn nobody_is_let_into_an_organization_of_others() {
         let page = person.at_the_page(&bench);
         bench
             .identity
-            .decide_device(&page, &codes.user_code, Some(other.organization))
+            .approve_device(&page, &codes.user_code, other.organization, &Allowance::default())
             .await
             .expect("decided");
         assert_eq!(poll(&bench, &codes).await.expect_err("no session"), OAuthCode::InvalidGrant);

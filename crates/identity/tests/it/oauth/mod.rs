@@ -6,3 +6,4 @@ mod device;
 mod refresh;
 mod scene;
 mod sessions;
+mod upgrade;

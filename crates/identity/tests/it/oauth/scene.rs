@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use keywright_identity::Identity;
 use keywright_identity::oauth::{
-    Client, Consent, DevicePerson, DeviceRequest, OAuthCode, OAuthError, PresentedClient, Refresh,
+    Allowance, Client, Consent, DevicePerson, DeviceRequest, OAuthCode, OAuthError, PresentedClient, Refresh,
 };
 use keywright_protocol::{KeyId, OrganizationId, Principal, UserId};
 use keywright_secret::{PlatformToken, Secret};
@@ -37,7 +37,12 @@ impl Person {
 
     pub(crate) fn consent(&self, bench: &Bench) -> Consent {
         let signed_in_at = keywright_protocol::Clock::now(bench.clock.as_ref());
-        Consent { user: self.user, organization: self.organization, signed_in_at }
+        Consent {
+            user: self.user,
+            organization: self.organization,
+            signed_in_at,
+            allowance: Allowance::default(),
+        }
     }
 }
 
@@ -79,11 +84,24 @@ pub(crate) async fn signed_in_with(
     scope: Option<&str>,
     resources: &[String],
 ) -> Tokens {
-    let asked = DeviceRequest { client, scope, resources, machine: Some("laptop".to_owned()), address: HOME };
+    let asked = DeviceRequest {
+        client,
+        scope,
+        resources,
+        machine: Some("laptop".to_owned()),
+        lifetime: None,
+        upgrade: None,
+        address: HOME,
+    };
     let codes = bench.identity.begin_device(&asked).await.expect("codes");
     let page = person.at_the_page(bench);
-    bench.identity.decide_device(&page, &codes.user_code, Some(person.organization)).await.expect("approved");
-    let answer = bench.identity.poll_device(client, &codes.device_code, &[], HOME).await.expect("tokens");
+    bench
+        .identity
+        .approve_device(&page, &codes.user_code, person.organization, &Allowance::default())
+        .await
+        .expect("approved");
+    let answer =
+        bench.identity.poll_device(client, &codes.device_code, &[], HOME, false).await.expect("tokens");
     Tokens::read(answer)
 }
 
@@ -99,7 +117,7 @@ pub(crate) async fn refreshed_as(
     scope: Option<&str>,
     resources: &[String],
 ) -> Result<Tokens, OAuthError> {
-    let asked = Refresh { client, token, scope, resources, address: HOME };
+    let asked = Refresh { client, token, scope, resources, address: HOME, marks: false };
     identity.refresh(&asked).await.map(Tokens::read)
 }
 

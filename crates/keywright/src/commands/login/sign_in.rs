@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keywright_client::Client;
-use keywright_client::oauth::{Metadata, OAuth, Tokens};
+use keywright_client::oauth::{DEFAULT_CLIENT_ID, Metadata, OAuth, Tokens};
 use keywright_credentials::login::{Surroundings, Way};
 use keywright_credentials::{SavedSession, StoredSession, client_id, save_session};
 use keywright_protocol::Exit;
@@ -38,12 +38,15 @@ async fn attempt(context: &Context, args: &LoginArgs) -> Result<SignedIn, Comman
     let client = context.connect().await?;
     let oauth = OAuth::new(&context.server.url, client_id(&context.environment))?
         .with_machine(machine::name())
+        .with_lifetime(args.lifetime)
         .with_essential_traffic_only(context.is_essential_traffic_only());
     let spinner = Spinner::start("asking the server");
     let metadata = oauth.discover().await;
     drop(spinner);
     let metadata = metadata?;
-    let offered = if args.no_upgrade { None } else { take_over::offer(context, &client).await? };
+    // No other application may take accounts over.
+    let may_take_over = !args.no_upgrade && oauth.client_id() == DEFAULT_CLIENT_ID;
+    let offered = if may_take_over { take_over::offer(context, &client).await? } else { None };
     let oauth = oauth.with_upgrade(offered.as_ref().map(|offered| offered.ticket.clone()));
     let patience = Duration::from_secs(args.timeout);
     let tokens = tokio::select! {

@@ -70,6 +70,18 @@ fn the_page_of_the_browser_names_this_machine_as_well() {
 }
 
 #[test]
+fn a_session_may_be_proposed_to_live_shorter() {
+    let scene = Scene::new();
+    let (login, url) = scene.begins(&["--lifetime", "8h"]);
+    let mut person = scene.person("ada@example.com");
+    let page = person.goes_to(&url[url::Position::BeforePath..]);
+    assert!(page.text().contains("8 hours") && !page.text().contains("90 days"), "{}", page.text());
+    comes_back(&person.lets_in(&url));
+    assert_eq!(login.event()["event"], "signed_in");
+    login.end().with_code(0);
+}
+
+#[test]
 fn a_device_that_is_turned_away_gets_nothing_and_says_so() {
     let scene = Scene::new();
     let login = SigningIn::of(&mut scene.command(["login", "--device", "--json"]));

@@ -67,6 +67,23 @@ fn by_device_code_it_goes_along_as_well() {
 }
 
 #[test]
+fn a_person_who_does_not_want_it_at_the_page_keeps_it() {
+    let scene = Scene::new();
+    let (token, key) = with_temporary(&scene);
+    let (login, url) = scene.begins(&[]);
+    // What has no value counts as not ticked.
+    comes_back(&scene.person("ada@example.com").decides(&url, &[("decision", "allow"), ("take_over", "")]));
+    assert_eq!(login.event()["upgrade"], "declined");
+    let said = login.end().with_code(0).stderr;
+    assert!(said.contains("stays as it was, in the profile default"), "{said}");
+    for alive in [&token, &key] {
+        scene.model_call(alive).unwrap();
+    }
+    let who = scene.run(["whoami", "--json", "--profile", "default"]).with_code(0).json()["data"].take();
+    assert_eq!(who["temporary"], true);
+}
+
+#[test]
 fn without_a_wish_to_it_stays_as_it_is() {
     let scene = Scene::new();
     let (token, key) = with_temporary(&scene);

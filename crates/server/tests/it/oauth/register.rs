@@ -1,5 +1,7 @@
 //! Applications that register: checklist 1.5, abuse case 43.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use keywright_protocol::oauth_routes as routes;
 use keywright_testkit::{Call, Setup, TestServer, Whole};
 use serde_json::{Value, json};
@@ -18,6 +20,12 @@ pub(crate) async fn site(server: &TestServer) -> Value {
         "grant_types": ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
     });
     register(server, &asked).await.json()
+}
+
+/// A request by which a site proves itself.
+pub(crate) fn proven(site: &Value, call: Call) -> Call {
+    let pair = format!("{}:{}", text(site, "client_id"), text(site, "client_secret"));
+    call.header("authorization", &format!("Basic {}", STANDARD.encode(pair)))
 }
 
 /// A program on the person's machine.

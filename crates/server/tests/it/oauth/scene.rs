@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use keywright_identity::oauth::DevicePerson;
+use keywright_identity::oauth::{Allowance, DevicePerson};
 use keywright_protocol::{Clock, OrganizationId, UserId, oauth_routes as routes};
 use keywright_testkit::{Call, TestServer, Whole};
 use serde_json::Value;
@@ -31,7 +31,8 @@ impl Person {
             page_session: "page".to_owned(),
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         };
-        let decided = server.identity().decide_device(&page, user_code, Some(self.organization));
+        let all = Allowance::default();
+        let decided = server.identity().approve_device(&page, user_code, self.organization, &all);
         decided.await.expect("approved");
     }
 

@@ -1,14 +1,17 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use keywright_protocol::Clock as _;
 use keywright_testkit::{TestServer, Whole, on_both};
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::oauth::register::register;
-use crate::oauth::scene::{refused, text, token};
-use crate::pages::browser::{Browser, assert_page, hidden, organization};
+use crate::oauth::scene::{refresh, refused, text, token};
+use crate::pages::browser::{Browser, assert_page, changed, filled_in, hidden, organization};
 
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
-fn link(more: &[(&str, &str)]) -> String {
+pub(crate) fn link(more: &[(&str, &str)]) -> String {
     let usual = [
         ("client_id", "keywright-cli"),
         ("redirect_uri", "http://127.0.0.1:40001/callback"),
@@ -23,7 +26,7 @@ fn link(more: &[(&str, &str)]) -> String {
     format!("/oauth/authorize?{query}")
 }
 
-fn answer_of(answer: &Whole) -> impl Fn(&str) -> Option<String> + use<> {
+pub(crate) fn answer_of(answer: &Whole) -> impl Fn(&str) -> Option<String> + use<> {
     assert_eq!(answer.status, 303, "{}", answer.text());
     let url = Url::parse(answer.header("location").expect("a place")).expect("a URL");
     move |name| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
@@ -99,8 +102,6 @@ async fn who_says_no_sends_the_application_away() {
     let asked = browser.post(&server, &link(&[]), &fields).await;
     assert_page(&asked, 200);
     assert!(asked.text().contains("Choose an organization."));
-    let silent = answer_of(&browser.get(&server, &link(&[("prompt", "none")])).await);
-    assert_eq!(silent("error").as_deref(), Some("interaction_required"));
 }
 
 /// Checklist 1.1.5, abuse case 29.
@@ -141,3 +142,120 @@ async fn an_application_that_registered_itself_is_shown_as_text_with_a_warning()
     assert!(page.text().contains("Nobody has verified") && page.text().contains("app.example"));
     assert!(!page.text().contains("api-keys:manage</li>"), "it gets model calls at most: {}", page.text());
 }
+
+/// The command line's tokens for what a person allowed.
+pub(crate) async fn tokens_for(server: &TestServer, answer: &Whole) -> Value {
+    let code = answer_of(answer)("code").expect("a code");
+    let grant = [
+        ("grant_type", "authorization_code"),
+        ("client_id", "keywright-cli"),
+        ("redirect_uri", "http://127.0.0.1:40001/callback"),
+        ("code", &code),
+        ("code_verifier", VERIFIER),
+    ];
+    let tokens = token(server, &grant).await;
+    assert_eq!(tokens.status, 200, "{}", tokens.text());
+    tokens.json()
+}
+
+/// Checklist 1.3.11, for the authorization page.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_may_allow_less_and_never_more() {
+    let server = TestServer::start().await;
+    let mut browser = Browser::signed_in(&server, "a@example.com").await;
+    let link = link(&[("scope", "openid models:use executions:read"), ("lifetime", "604800")]);
+    let page = browser.get(&server, &link).await;
+    assert!(page.text().contains(">7 days<") && !page.text().contains(">30 days<"), "{}", page.text());
+    let fields = filled_in(&page);
+    let nothing = changed(
+        &fields,
+        &[("may:openid", None), ("may:models:use", None), ("may:executions:read", None), ALLOW],
+    );
+    let asked = browser.post(&server, &link, &nothing).await;
+    assert_page(&asked, 200);
+    assert!(asked.text().contains("Tick something"), "{}", asked.text());
+    let less = changed(&fields, &[("may:executions:read", None), ("life", Some("3600")), ALLOW]);
+    let tokens = tokens_for(&server, &browser.post(&server, &link, &less).await).await;
+    assert_eq!((text(&tokens, "scope"), &tokens["expires_in"]), ("openid models:use", &json!(3_600)));
+    assert!(tokens.get("upgrade").is_none());
+    server.clock.advance_seconds(3_600);
+    refused(&refresh(&server, text(&tokens, "refresh_token")).await, 400, "invalid_grant");
+    let mut browser = Browser::signed_in(&server, "a@example.com").await;
+    let page = browser.get(&server, &link).await;
+    let fields = filled_in(&page);
+    let more =
+        changed(&fields, &[("may:api-keys:manage", Some("yes")), ("life", Some("99999999999")), ALLOW]);
+    let tokens = tokens_for(&server, &browser.post(&server, &link, &more).await).await;
+    assert_eq!(text(&tokens, "scope"), "openid models:use executions:read");
+    let session = server.identity().sessions(person(&server, &tokens).await).await.expect("a list");
+    let lives = session[0].expires_at.millis_since(session[0].created_at);
+    assert_eq!(lives, 604_800_000, "no longer than was proposed");
+    for wrong in ["0", "3599", "-1", "x", "1e9", "99999999999999999999"] {
+        let told = answer_of(&browser.get(&server, &super::authorize::link(&[("lifetime", wrong)])).await);
+        assert_eq!(told("error").as_deref(), Some("invalid_request"), "{wrong}");
+    }
+}
+
+async fn person(server: &TestServer, tokens: &Value) -> keywright_protocol::UserId {
+    crate::mailbox::whoami(server, text(tokens, "access_token")).await.account.user_id
+}
+
+/// OpenID Connect Core 3.1.2.1.
+#[tokio::test(flavor = "multi_thread")]
+async fn prompt_max_age_and_login_hint_do_what_openid_says() {
+    let server = TestServer::start().await;
+    let nobody = Browser::default();
+    let error = async |browser: &Browser, more: &[(&str, &str)]| {
+        answer_of(&browser.get(&server, &link(more)).await)("error")
+    };
+    assert_eq!(error(&nobody, &[("prompt", "none")]).await.as_deref(), Some("login_required"));
+    let hint = nobody.get(&server, &link(&[("login_hint", "b@example.com")])).await;
+    let login = nobody.get(&server, hint.header("location").expect("a page")).await;
+    assert!(login.text().contains("value=\"b@example.com\""), "{}", login.text());
+    let mut browser = Browser::signed_in(&server, "a@example.com").await;
+    assert_eq!(error(&browser, &[("prompt", "none")]).await.as_deref(), Some("consent_required"));
+    assert_eq!(error(&browser, &[("prompt", "none login")]).await.as_deref(), Some("invalid_request"));
+    for wrong in ["-1", "x", "1.5"] {
+        assert_eq!(error(&browser, &[("max_age", wrong)]).await.as_deref(), Some("invalid_request"));
+    }
+    let other = browser.get(&server, &link(&[("login_hint", "b@example.com")])).await;
+    assert!(other.text().contains("The application expects b@example.com."), "{}", other.text());
+    let own = browser.get(&server, &link(&[("login_hint", "A@example.com")])).await;
+    assert!(!own.text().contains("expects"));
+    assert_page(&browser.get(&server, &link(&[("max_age", "60"), ("prompt", "consent")])).await, 200);
+    server.clock.advance_seconds(61);
+    for again in
+        [("max_age", "60"), ("max_age", "0"), ("prompt", "login"), ("prompt", "select_account consent")]
+    {
+        let sent = browser.get(&server, &link(&[again])).await;
+        assert_eq!(sent.status, 303, "{again:?}");
+        let page = sent.header("location").expect("a page").to_owned();
+        assert!(page.starts_with("/login?next=") && !page.contains("prompt") && !page.contains("max_age"));
+        // Neither does the form of another page get around it.
+        let form = hidden(&browser.get(&server, &link(&[])).await, "form");
+        let posted = browser.post(&server, &link(&[again]), &[("form", &form), ("decision", "allow")]).await;
+        assert!(posted.header("location").is_some_and(|to| to.starts_with("/login?next=")), "{again:?}");
+        assert_eq!(
+            error(&browser, &[("prompt", "none"), ("max_age", "60")]).await.as_deref(),
+            Some("login_required")
+        );
+    }
+    let link = link(&[("max_age", "60"), ("scope", "openid"), ("nonce", "n-1")]);
+    let sent = browser.get(&server, &link).await;
+    let next = hidden(&browser.get(&server, sent.header("location").expect("a page")).await, "next");
+    let cookie = browser.cookie.clone();
+    browser.signs_in(&server, "a@example.com", &next).await;
+    assert_ne!(browser.cookie, cookie);
+    let before = Browser { cookie };
+    assert_eq!(before.get(&server, "/account").await.status, 303, "the cookie from before is void");
+    let page = browser.get(&server, &next).await;
+    let fields = filled_in(&page);
+    let tokens = tokens_for(&server, &browser.post(&server, &next, &changed(&fields, &[ALLOW])).await).await;
+    let claims = text(&tokens, "id_token").split('.').nth(1).expect("claims");
+    let claims: Value =
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).expect("base64")).expect("JSON");
+    let now = server.clock.now().0 / 1_000;
+    assert_eq!((text(&claims, "nonce"), claims["auth_time"].as_i64()), ("n-1", Some(now)));
+}
+
+pub(crate) const ALLOW: (&str, Option<&str>) = ("decision", Some("allow"));

@@ -57,6 +57,42 @@ impl Browser {
     }
 }
 
+/// What a browser would send of the form that lets somebody in, if nothing is changed in it.
+pub(crate) fn filled_in(page: &Whole) -> Vec<(String, String)> {
+    let text = page.text();
+    let start = text.rfind("<form").expect("a form");
+    let mut fields = Vec::new();
+    let mut select = None;
+    for tag in text[start..].split('<').skip(1) {
+        let attribute = |name: &str| {
+            let at = tag.find(&format!(" {name}=\""))? + name.len() + 3;
+            Some(tag[at..at + tag[at..].find('"')?].replace("&#38;", "&"))
+        };
+        let named = || attribute("name").expect("a name");
+        let value = || attribute("value").unwrap_or_default();
+        match (tag.split([' ', '>']).next(), attribute("type").as_deref()) {
+            (Some("input"), Some("checkbox" | "radio")) if !tag.contains(" checked") => {}
+            (Some("input"), _) => fields.push((named(), value())),
+            (Some("select"), _) => select = attribute("name"),
+            (Some("option"), _) if tag.contains(" selected") => {
+                fields.push((select.clone().expect("a select"), value()));
+            }
+            _ => {}
+        }
+    }
+    fields
+}
+
+/// Fields with some of them changed or, without a value, left out.
+pub(crate) fn changed<'f>(
+    fields: &'f [(String, String)],
+    changes: &[(&'f str, Option<&'f str>)],
+) -> Vec<(&'f str, &'f str)> {
+    let kept = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let kept = kept.filter(|(name, _)| !changes.iter().any(|(other, _)| other == name));
+    kept.chain(changes.iter().filter_map(|(name, value)| Some((*name, (*value)?)))).collect()
+}
+
 /// The value of a hidden field.
 pub(crate) fn hidden(page: &Whole, name: &str) -> String {
     let text = page.text();

@@ -4,4 +4,7 @@ mod account;
 mod authorize;
 pub(crate) mod browser;
 mod device;
+mod essential;
+mod invitations;
 mod sign_in;
+mod upgrade;
