@@ -8,6 +8,7 @@
 #![allow(clippy::expect_used, clippy::panic)]
 
 mod audit;
+mod chromium;
 mod client;
 mod clock;
 mod issuer;
@@ -19,6 +20,7 @@ mod server;
 mod setup;
 mod tools;
 
+pub use chromium::chromium;
 pub use client::{Broken, Call, Reply, Whole};
 pub use clock::FakeClock;
 pub use issuer::{FakeIssuer, Fault, Issued, IssuerState};

@@ -1,42 +1,11 @@
 //! The pages in a real browser: Debian's Chromium, one for all tests, driven by scripts that press what a person
 //! presses.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 
-use keywright_testkit::{Setup, TestServer, tool};
+use keywright_testkit::{Setup, TestServer, chromium};
 
 use crate::script::run;
-
-/// The one browser. Its input ends with this process, and it with that.
-struct Chromium {
-    driven_at: String,
-    _launched: Child,
-}
-
-fn chromium() -> &'static Chromium {
-    static RUNNING: OnceLock<Chromium> = OnceLock::new();
-    RUNNING.get_or_init(|| {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chromium/launch.mjs");
-        let mut command = Command::new(tool("node/bin/node"));
-        command
-            .arg(script)
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("HOME", env!("CARGO_TARGET_TMPDIR"))
-            .env("LANG", "C.UTF-8")
-            .env("KEYWRIGHT_TEST_PACKAGES", tool("judges"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        let mut launched = command.spawn().expect("a program");
-        let mut line = String::new();
-        let said = BufReader::new(launched.stdout.take().expect("its output")).read_line(&mut line);
-        assert!(said.is_ok_and(|length| length > 0), "`./test` has installed Chromium");
-        Chromium { driven_at: line.trim().to_owned(), _launched: launched }
-    })
-}
 
 /// Where pictures of the pages are kept.
 fn pictures() -> PathBuf {
@@ -47,7 +16,7 @@ fn pictures() -> PathBuf {
 async fn walk(server: &TestServer, script: &str, scripts: &str) {
     let pictures = pictures();
     let environment = [
-        ("KEYWRIGHT_TEST_CHROMIUM", chromium().driven_at.as_str()),
+        ("KEYWRIGHT_TEST_CHROMIUM", chromium()),
         ("KEYWRIGHT_TEST_SCRIPTS", scripts),
         ("KEYWRIGHT_TEST_PICTURES", pictures.to_str().expect("a path")),
     ];

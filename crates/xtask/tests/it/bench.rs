@@ -33,7 +33,7 @@ fn keywright() -> PathBuf {
 
 const XTASK: &str = env!("CARGO_BIN_EXE_keywright-xtask");
 
-const ROWS: [&str; 17] = [
+const ROWS: [&str; 20] = [
     "G1", "G4", "G5", "G6", "G7", "G8", "G9", "G10", "G11", "G12", "G13", "G19", "G20", "G21", "G22", "M1",
-    "M2",
+    "M2", "M3", "M4", "M5",
 ];

@@ -1,6 +1,7 @@
 //! Signing in, staying in and leaving, at `keywright serve`: the pages, the authorization server and the gateway are
 //! the real ones, and only the browser is the test's.
 
+mod chromium;
 mod essential;
 mod leaving;
 mod person;

@@ -5,6 +5,7 @@ mod command_line;
 mod durable;
 mod idle;
 mod refusals;
+mod sign_ins;
 mod signups;
 mod stored;
 mod streams;
@@ -42,6 +43,9 @@ pub(crate) const ROWS: &[Row] = &[
     row("G22", "command line without network", command_line::commands),
     row("M1", "1,000 sign-ups by mailbox code, end to end", signups::end_to_end),
     row("M2", "checking a mailbox code", signups::check),
+    row("M3", "letting an application in: codes issued", sign_ins::codes),
+    row("M4", "token endpoint", sign_ins::tokens),
+    row("M5", "introspection", sign_ins::introspection),
 ];
 
 const fn row(id: &'static str, figure: &'static str, measure: fn(&Bench) -> Fallible<Vec<Measure>>) -> Row {

@@ -101,7 +101,7 @@ impl Signups {
 }
 
 /// The code in the one mail that lies there, which is taken away.
-fn code_of(outbox: &Path, answer: &Value) -> Fallible<String> {
+pub(super) fn code_of(outbox: &Path, answer: &Value) -> Fallible<String> {
     let failed = |error: std::io::Error| format!("{}: {error}", outbox.display());
     let mail = fs::read_dir(outbox).map_err(failed)?.next().ok_or_else(|| format!("no mail: {answer}"))?;
     let path = mail.map_err(failed)?.path();
