@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use crate::FakeClock;
 use crate::audit::Seen;
 use crate::client::{Call, Reply, Whole};
+use crate::log;
 use crate::mail_server::code_in;
 use crate::provider::FakeProvider;
 use crate::raw::RawConnection;
@@ -160,6 +161,11 @@ impl TestServer {
         let token = made.api_key.raw.expect("the key itself");
         self.seen.secret(&token);
         Account { token, user: made.api_key.user_id, organization: made.organization_id }
+    }
+
+    /// Whether the log of this process has that text.
+    pub fn has_logged(&self, text: &str) -> bool {
+        log::mentions(text)
     }
 
     /// Notes a secret that must not be logged.

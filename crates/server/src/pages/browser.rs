@@ -32,7 +32,11 @@ impl FromRequestParts<Arc<Api>> for Visitor {
             true => None,
             false => api.identity.browser(&cookie).await?,
         };
-        Ok(Self { cookie, known, from_our_page: from_our_page(&parts.headers) })
+        Ok(Self {
+            cookie,
+            known,
+            from_our_page: from_our_page(&parts.headers, is_told(api.identity.issuer())),
+        })
     }
 }
 
@@ -99,12 +103,26 @@ fn sent(headers: &HeaderMap, name: &str) -> Option<Secret> {
 }
 
 /// Whether a page of ours has sent it, by what browsers say and scripts cannot. The guard has refused foreign
-/// origins before.
-fn from_our_page(headers: &HeaderMap) -> bool {
+/// origins before. Our pages name no referrer, so their forms have an origin only where `is_told` is false: there
+/// the cookie, which other sites' forms do not bring along, and the token of the form must do.
+fn from_our_page(headers: &HeaderMap, is_told: bool) -> bool {
     match headers.get("sec-fetch-site") {
         Some(site) => site == "same-origin",
-        None => headers.get(ORIGIN).is_some_and(|origin| origin != "null"),
+        None => headers.get(ORIGIN).is_some_and(|origin| origin != "null" || !is_told),
     }
+}
+
+/// Whether browsers say where a form comes from: to https and to this machine.
+fn is_told(issuer: &str) -> bool {
+    let url = url::Url::parse(issuer).ok();
+    url.is_none_or(|url| match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback() || url.scheme() == "https",
+        Some(url::Host::Ipv6(address)) => address.is_loopback() || url.scheme() == "https",
+        Some(url::Host::Domain(name)) => {
+            name == "localhost" || name.ends_with(".localhost") || url.scheme() == "https"
+        }
+        None => true,
+    })
 }
 
 /// On to signing in, and back to where the browser is. A mailbox that is expected is filled in.
@@ -113,4 +131,39 @@ pub(super) fn to_sign_in(back: &str, mailbox: Option<&str>) -> Result<axum::resp
     query.append_pair("next", back);
     query.extend_pairs(mailbox.map(|mailbox| ("email", mailbox)));
     redirect(&format!("{}?{}", keywright_protocol::oauth_routes::LOGIN, query.finish()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let named = |name: &'static str| http::HeaderName::from_static(name);
+        pairs.iter().map(|(name, value)| (named(name), http::HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn a_form_says_where_it_comes_from_wherever_browsers_let_it() {
+        for (issuer, told) in [
+            ("https://keys.example", true),
+            ("http://127.0.0.1:5399", true),
+            ("http://[::1]:5399", true),
+            ("http://localhost:5399", true),
+            ("http://keys.localhost", true),
+            ("http://192.0.2.7:5399", false),
+            ("http://keys.example", false),
+        ] {
+            assert_eq!(is_told(issuer), told, "{issuer}");
+        }
+        for (sent, told, untold) in [
+            (&[("sec-fetch-site", "same-origin"), ("origin", "null")][..], true, true),
+            (&[("sec-fetch-site", "cross-site"), ("origin", "null")], false, false),
+            (&[("origin", "null")], false, true),
+            (&[("origin", "http://keys.example")], true, true),
+            (&[], false, false),
+        ] {
+            let sent = headers(sent);
+            assert_eq!((from_our_page(&sent, true), from_our_page(&sent, false)), (told, untold), "{sent:?}");
+        }
+    }
 }

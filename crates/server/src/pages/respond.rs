@@ -84,8 +84,9 @@ pub(super) fn page(status: StatusCode, template: &impl Template, leads_to: &str)
     let mut response = (status, text).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    let between = if leads_to.is_empty() { "" } else { " " };
     let policy = format!(
-        "default-src 'none'; style-src {}; form-action 'self' {leads_to}; frame-ancestors 'none'; base-uri 'none'; \
+        "default-src 'none'; style-src {}; form-action 'self'{between}{leads_to}; frame-ancestors 'none'; base-uri 'none'; \
          require-trusted-types-for 'script'; trusted-types 'none'",
         *STYLE
     );

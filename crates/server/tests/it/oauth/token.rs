@@ -17,6 +17,7 @@ async fn a_refresh_that_is_repeated_in_time_gets_the_same_bytes_and_later_ends_t
         let mut server = setup.start().await;
         let person = Person::new(&server).await;
         let first = person.signs_in(&server, &[]).await;
+        let session = server.identity().sessions(person.user).await.expect("a list")[0].id;
         let second = refresh(&server, text(&first, "refresh_token")).await;
         assert_eq!((second.status, second.header("cache-control")), (200, Some("no-store")));
         server.clock.advance_seconds(9);
@@ -33,6 +34,13 @@ async fn a_refresh_that_is_repeated_in_time_gets_the_same_bytes_and_later_ends_t
             .call(Call::get(keywright_protocol::routes::WHOAMI).token(text(&second, "access_token")))
             .await;
         answer.assert_refused(keywright_protocol::ErrorCode::KeyRevoked);
+        // Abuse case 33: whoever looks after the server is told by which client, and from where.
+        let event = format!(
+            "event=\"refresh_reuse\" session.id={session} user.id={} client.id=keywright-cli \
+             client.address=127.0.0.1",
+            person.user
+        );
+        assert!(server.has_logged(&event), "{event}");
     })
     .await;
 }

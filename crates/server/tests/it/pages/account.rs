@@ -1,8 +1,9 @@
 use keywright_protocol::{ErrorCode, routes};
 use keywright_testkit::{Call, on_both};
 
-use crate::oauth::scene::{begin, poll, refresh, refused, text};
-use crate::pages::browser::{Browser, assert_page, hidden, organization};
+use crate::oauth::scene::{Person, begin, poll, refresh, refused, text, token};
+use crate::pages::authorize::{ALLOW, VERIFIER, answer_of, link};
+use crate::pages::browser::{Browser, assert_page, changed, filled_in, hidden, organization};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_sees_what_is_in_and_ends_it_at_once() {
@@ -47,6 +48,47 @@ async fn a_person_sees_what_is_in_and_ends_it_at_once() {
         assert_eq!(browser.post(&server, "/logout", &[("form", &form)]).await.status, 303);
         let after = tab.get(&server, "/account").await;
         assert_eq!((after.status, after.body.len()), (303, 0));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_signs_out_everywhere_is_in_nowhere_and_keeps_the_keys() {
+    on_both(|setup| async move {
+        let server = setup.start().await;
+        let owner = server.person("a@example.com").await;
+        server.clock.advance_seconds(60);
+        let person = Person { user: owner.user, organization: owner.organization };
+        let (first, second) = (person.signs_in(&server, &[]).await, person.signs_in(&server, &[]).await);
+        let mut browser = Browser::signed_in(&server, "a@example.com").await;
+        server.clock.advance_seconds(60);
+        let other = Browser::signed_in(&server, "a@example.com").await;
+        let link = link(&[]);
+        let fields = filled_in(&browser.get(&server, &link).await);
+        let waiting = browser.post(&server, &link, &changed(&fields, &[ALLOW])).await;
+        let device = begin(&server, &[("client_id", "keywright-cli")]).await.json();
+        person.approve(&server, text(&device, "user_code")).await;
+        let form = hidden(&browser.get(&server, "/account").await, "form");
+        let answer = browser.post(&server, "/account", &[("form", &form), ("end", "all")]).await;
+        assert_eq!((answer.status, answer.header("location")), (303, Some("/login")));
+        assert!(browser.cookie.is_none(), "the cookie is taken away");
+        for tokens in [&first, &second] {
+            let whoami = Call::get(routes::WHOAMI).token(text(tokens, "access_token"));
+            server.call(whoami).await.assert_refused(ErrorCode::KeyRevoked);
+            refused(&refresh(&server, text(tokens, "refresh_token")).await, 400, "invalid_grant");
+        }
+        assert_eq!(other.get(&server, "/account").await.status, 303, "another browser");
+        let code = answer_of(&waiting)("code").expect("a code");
+        let grant = [
+            ("grant_type", "authorization_code"),
+            ("client_id", "keywright-cli"),
+            ("code", &code),
+            ("code_verifier", VERIFIER),
+        ];
+        refused(&token(&server, &grant).await, 400, "invalid_grant");
+        let polled = poll(&server, "keywright-cli", text(&device, "device_code")).await;
+        refused(&polled, 400, "access_denied");
+        assert_eq!(server.call(Call::get(routes::WHOAMI).token(&owner.token)).await.status, 200);
     })
     .await;
 }

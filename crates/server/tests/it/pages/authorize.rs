@@ -259,3 +259,30 @@ async fn prompt_max_age_and_login_hint_do_what_openid_says() {
 }
 
 pub(crate) const ALLOW: (&str, Option<&str>) = ("decision", Some("allow"));
+
+/// Browsers hold a form to its policy through every redirect, those of the application included.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_policy_lets_the_form_lead_to_the_application_and_nowhere_else() {
+    let server = TestServer::start().await;
+    let asked = json!({"client_name": "App", "application_type": "native",
+        "redirect_uris": ["https://app.example/cb", "com.example.app:/cb", "http://[::1]/cb"]});
+    let client = register(&server, &asked).await.json();
+    let browser = Browser::signed_in(&server, "a@example.com").await;
+    let id = ("client_id", text(&client, "client_id"));
+    let own = ("client_id", "keywright-cli");
+    for (client, uri, allowed) in [
+        (own, "http://127.0.0.1:40001/callback", "form-action 'self' http://127.0.0.1:40001;"),
+        // A policy cannot name an IPv6 address.
+        (own, "http://[::1]:40001/callback", "form-action 'self' http:;"),
+        (id, "https://app.example/cb", "form-action 'self' https://app.example https:;"),
+        (id, "com.example.app:/cb", "form-action 'self' com.example.app: https:;"),
+    ] {
+        let page = browser.get(&server, &link(&[client, ("redirect_uri", uri)])).await;
+        assert_page(&page, 200);
+        let policy = page.header("content-security-policy").expect("a policy");
+        assert!(policy.contains(allowed), "{policy}");
+        assert!(policy.contains("require-trusted-types-for 'script'; trusted-types 'none'"), "{policy}");
+    }
+    let policy = browser.get(&server, "/account").await;
+    assert!(policy.header("content-security-policy").expect("a policy").contains("form-action 'self';"));
+}

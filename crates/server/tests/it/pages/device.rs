@@ -1,7 +1,8 @@
 use keywright_testkit::{TestServer, on_both};
 
 use crate::oauth::scene::{begin, poll, refused, text};
-use crate::pages::browser::{Browser, assert_page, hidden, organization};
+use crate::pages::authorize::ALLOW;
+use crate::pages::browser::{Browser, assert_page, changed, filled_in, hidden, organization};
 
 async fn looks(browser: &mut Browser, server: &TestServer, code: &str) -> keywright_testkit::Whole {
     let form = hidden(&browser.get(server, "/device").await, "form");
@@ -76,4 +77,34 @@ async fn ten_wrong_codes_lock_and_a_right_one_in_between_clears_nothing() {
     let locked = looks(&mut guesser, &server, text(&codes, "user_code")).await;
     assert_page(&locked, 429);
     assert!(locked.text().contains("Try again in"));
+}
+
+/// Checklist 1.3.11.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_lets_a_device_do_less_and_for_less_time() {
+    let server = TestServer::start().await;
+    let mut browser = Browser::signed_in(&server, "a@example.com").await;
+    let asked = [("client_id", "keywright-cli"), ("scope", "openid models:use"), ("lifetime", "86400")];
+    let codes = begin(&server, &asked).await.json();
+    let shown = looks(&mut browser, &server, text(&codes, "user_code")).await;
+    assert!(shown.text().contains(">1 day<") && !shown.text().contains(">7 days<"), "{}", shown.text());
+    let fields = filled_in(&shown);
+    let nothing = changed(&fields, &[("may:openid", None), ("may:models:use", None), ALLOW]);
+    let again = browser.post(&server, "/device", &nothing).await;
+    assert_page(&again, 200);
+    assert!(again.text().contains("Tick something"), "{}", again.text());
+    let nowhere = changed(&fields, &[("organization", Some("org_0")), ALLOW]);
+    let again = browser.post(&server, "/device", &nowhere).await;
+    assert!(again.text().contains("Choose an organization."), "{}", again.text());
+    let less = changed(&fields, &[("may:openid", None), ("life", Some("3600")), ALLOW]);
+    assert_page(&browser.post(&server, "/device", &less).await, 200);
+    let tokens = poll(&server, "keywright-cli", text(&codes, "device_code")).await.json();
+    assert_eq!(text(&tokens, "scope"), "models:use");
+    server.clock.advance_seconds(3_600);
+    let over = crate::oauth::scene::refresh(&server, text(&tokens, "refresh_token")).await;
+    refused(&over, 400, "invalid_grant");
+    for wrong in ["3599", "x"] {
+        let asked = [("client_id", "keywright-cli"), ("lifetime", wrong)];
+        refused(&begin(&server, &asked).await, 400, "invalid_request");
+    }
 }

@@ -127,3 +127,38 @@ async fn what_is_no_mailbox_is_told_and_shown_as_text() {
     let refused = Browser::default().post(&closed, "/login", &[("email", "a@example.com")]).await;
     assert_page(&refused, 403);
 }
+
+/// Abuse case 39.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_does_anything_for_a_form_without_its_token() {
+    let server = TestServer::start().await;
+    let mut browser = Browser::signed_in(&server, "a@example.com").await;
+    let mut other = Browser::signed_in(&server, "b@example.com").await;
+    let foreign = hidden(&other.get(&server, "/account").await, "form");
+    let link = crate::pages::authorize::link(&[]);
+    let codes = crate::oauth::scene::begin(&server, &[("client_id", "keywright-cli")]).await.json();
+    let user_code = codes["user_code"].as_str().expect("a code");
+    let chosen = crate::pages::browser::organization(&browser.get(&server, &link).await);
+    for (page, fields) in [
+        (link.as_str(), &[("decision", "allow"), ("organization", chosen.as_str())][..]),
+        (&link, &[("decision", "deny")]),
+        ("/device", &[("user_code", user_code)]),
+        ("/device", &[("user_code", user_code), ("decision", "allow"), ("organization", &chosen)]),
+        ("/device", &[("user_code", user_code), ("decision", "deny")]),
+        ("/account", &[("end", "all")]),
+        ("/account", &[("essential", "on")]),
+        ("/logout", &[]),
+        ("/login/code", &[("code", "000000")]),
+    ] {
+        for token in [&[][..], &[("form", "")], &[("form", foreign.as_str())]] {
+            let answer = browser.post(&server, page, &[fields, token].concat()).await;
+            assert_page(&answer, 403);
+        }
+        // Nor does a browser that nobody knows.
+        let answer =
+            Browser::default().post(&server, page, &[fields, &[("form", foreign.as_str())]].concat()).await;
+        assert_page(&answer, 403);
+    }
+    assert_page(&browser.get(&server, "/account").await, 200);
+    assert_page(&other.post(&server, "/device", &[("form", &foreign), ("user_code", user_code)]).await, 200);
+}
