@@ -33,8 +33,6 @@ pub(super) async fn sign_in(context: &Context, args: &LoginArgs) -> Result<u8, C
 }
 
 async fn attempt(context: &Context, args: &LoginArgs) -> Result<SignedIn, CommandError> {
-    // A session that cannot be stored would be lost, and live on.
-    saved::check(context)?;
     let client = context.connect().await?;
     let oauth = OAuth::new(&context.server.url, client_id(&context.environment))?
         .with_machine(machine::name())
@@ -44,6 +42,8 @@ async fn attempt(context: &Context, args: &LoginArgs) -> Result<SignedIn, Comman
     let metadata = oauth.discover().await;
     drop(spinner);
     let metadata = metadata?;
+    // A session that cannot be stored would be lost, and live on.
+    saved::check(context)?;
     // No other application may take accounts over.
     let may_take_over = !args.no_upgrade && oauth.client_id() == DEFAULT_CLIENT_ID;
     let offered = if may_take_over { take_over::offer(context, &client).await? } else { None };

@@ -63,7 +63,9 @@ pub(super) fn report(context: &Context, offered: &Offered, outcome: Option<Login
         )),
         Some(LoginUpgrade::Unavailable) | None => output.warn(&format!(
             "your temporary account of {day} could not be taken over, because it took too long or it cannot be; it \
-             stays as it was, in the profile {profile}. `keywright login` tries again."
+             stays as it was, in the profile {profile}. `keywright login --profile {profile}` tries again; one \
+             that administers the server goes along by a mailed code alone: `keywright auth login-request \
+             --profile {profile} --email EMAIL`."
         )),
     }
 }

@@ -18,7 +18,7 @@ fn with_temporary(scene: &Scene) -> (String, String) {
 }
 
 /// What became of it, as the command line sees it afterwards.
-fn assert_taken_over(scene: &Scene, (token, key): &(String, String)) {
+fn assert_taken_over(scene: &Scene, (token, key): &(String, String), records: usize) {
     for dead in [token, key] {
         assert!(scene.model_call(dead).unwrap_err().contains("revoked"));
     }
@@ -27,7 +27,7 @@ fn assert_taken_over(scene: &Scene, (token, key): &(String, String)) {
     let who = scene.run(["whoami", "--json"]).with_code(0).json()["data"].take();
     assert_eq!((&who["temporary"], &who["email"]), (&false.into(), &"ada@example.com".into()));
     let calls = scene.run(["usage", "--requests", "--json"]).with_code(0).json()["data"]["requests"].take();
-    assert_eq!(calls.as_array().unwrap().len(), 1, "its record did not come along: {calls}");
+    assert_eq!(calls.as_array().unwrap().len(), records, "not what came along: {calls}");
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn by_browser_the_page_names_it_and_its_records_come_along() {
     for part in ["The page will ask", "its 1 key", "--no-upgrade", "are in this account now"] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    assert_taken_over(&scene, &temporary);
+    assert_taken_over(&scene, &temporary, 1);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn by_device_code_it_goes_along_as_well() {
     let event = login.event();
     assert_eq!(event["upgrade"], "merged", "{event}");
     login.end().with_code(0);
-    assert_taken_over(&scene, &temporary);
+    assert_taken_over(&scene, &temporary, 1);
 }
 
 #[test]
@@ -72,7 +72,8 @@ fn a_person_who_does_not_want_it_at_the_page_keeps_it() {
     let (token, key) = with_temporary(&scene);
     let (login, url) = scene.begins(&[]);
     // What has no value counts as not ticked.
-    comes_back(&scene.person("ada@example.com").decides(&url, &[("decision", "allow"), ("take_over", "")]));
+    let mut person = scene.person("ada@example.com");
+    comes_back(&person.decides(&url, &[("decision", "allow"), ("take_over", "")]));
     assert_eq!(login.event()["upgrade"], "declined");
     let said = login.end().with_code(0).stderr;
     assert!(said.contains("stays as it was, in the profile default"), "{said}");
@@ -81,6 +82,10 @@ fn a_person_who_does_not_want_it_at_the_page_keeps_it() {
     }
     let who = scene.run(["whoami", "--json", "--profile", "default"]).with_code(0).json()["data"].take();
     assert_eq!(who["temporary"], true);
+    // The profile is named to offer it after all.
+    let event = scene.signs_in(&mut person, &["--profile", "default"]);
+    assert_eq!((&event["upgrade"], &event["isNew"]), (&"merged".into(), &false.into()), "{event}");
+    assert_taken_over(&scene, &(token, key), 3);
 }
 
 #[test]
