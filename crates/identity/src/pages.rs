@@ -99,14 +99,21 @@ impl Identity {
                 mailbox::judge_page(settings, &mailbox, facts)
             })
             .await;
-        match signed_in.map_err(|error| store_failed(&error))? {
+        let refusal = match signed_in.map_err(|error| store_failed(&error))? {
             PageSignIn::Done(user) => {
                 tracing::info!(user.id = %user, "{user} signed in at the pages");
-                Ok((user, next))
+                return Ok((user, next));
             }
-            PageSignIn::BadCode(refusal) => Err(mailbox::bad_code(refusal, at.wall)),
-            PageSignIn::Refused(why) => Err(why),
-        }
+            PageSignIn::BadCode(refusal) => mailbox::bad_code(refusal, at.wall),
+            PageSignIn::Refused(why) => why,
+        };
+        let code = refusal.code.as_str();
+        tracing::info!(
+            mail.domain = mailbox.domain(),
+            error.code = code,
+            "nobody signed in at the pages: {code}"
+        );
+        Err(refusal)
     }
 
     /// Forgets a browser.

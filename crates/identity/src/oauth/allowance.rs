@@ -1,7 +1,7 @@
 //! What a person allows of what an application asks for: as much or less, never more.
 
 use keywright_protocol::wire::LoginUpgrade;
-use keywright_protocol::{ApiError, Timestamp};
+use keywright_protocol::{ApiError, Timestamp, UserId};
 use keywright_secret::Secret;
 use keywright_store::{OfferedUpgrade, TicketDecision, TicketOutcome};
 
@@ -99,10 +99,12 @@ impl Identity {
     }
 
     /// Lets the cache and the records hear what became of a temporary account.
-    pub(crate) fn heed(&self, outcome: &TicketOutcome) {
+    pub(crate) fn heed(&self, outcome: &TicketOutcome, user: UserId) {
         self.inner.cache.bury(outcome.ended.iter().copied());
         self.inner.cache.distrust(outcome.changed.iter().copied());
         if outcome.upgrade == Some(LoginUpgrade::Merged) {
+            let ended = outcome.ended.len();
+            tracing::info!(event = "upgrade", user.id = %user, "{user} took a temporary account over; {ended} tokens ended");
             self.inner.moves.notify_one();
         }
     }
@@ -113,7 +115,7 @@ impl Identity {
         &self,
         client: &Client,
         asked: bool,
-        user: keywright_protocol::UserId,
+        user: UserId,
     ) -> Result<(), OAuthError> {
         if asked && client.trust != Trust::Unverified {
             self.set_essential_traffic_only(user, true).await?;

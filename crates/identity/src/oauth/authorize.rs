@@ -224,7 +224,7 @@ impl Identity {
         let (identity, ticket) = (self.clone(), consent.allowance.about(asked.ticket));
         let storing = self.lasting(async move {
             let outcome = identity.inner.store.insert_authorization_code(&stored, ticket.as_ref()).await?;
-            identity.heed(&outcome);
+            identity.heed(&outcome, stored.user);
             Ok(())
         });
         storing.await?;

@@ -307,7 +307,7 @@ impl Identity {
         let (identity, now) = (self.clone(), self.now());
         let approving = self.lasting(async move {
             let outcome = identity.inner.store.approve_device(&device.id, &decision, now).await?;
-            outcome.iter().for_each(|outcome| identity.heed(outcome));
+            outcome.iter().for_each(|outcome| identity.heed(outcome, decision.approval.user));
             Ok(outcome)
         });
         approving.await?.map(|outcome| outcome.upgrade).ok_or(DeviceRefusal::Decided)

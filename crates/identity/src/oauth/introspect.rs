@@ -32,6 +32,8 @@ struct Known {
     audience: Option<String>,
     ends_at: Timestamp,
     refresh: bool,
+    /// Whether it was exchanged for another.
+    exchanged: bool,
 }
 
 impl Identity {
@@ -51,7 +53,8 @@ impl Identity {
                 "Only an application with a secret may ask what a token is worth.",
             ));
         }
-        let Some(known) = self.known(token).await? else { return Ok(None) };
+        let known = self.known(token).await?.filter(|known| !known.exchanged);
+        let Some(known) = known else { return Ok(None) };
         if known.client != client.id && client.trust != Trust::Approved {
             return Ok(None);
         }
@@ -68,8 +71,9 @@ impl Identity {
         }))
     }
 
-    /// Ends a token of the client: a refresh token with its whole session, an access token alone. What is
-    /// unknown or another's stays as it is, and the client is not told.
+    /// Ends a token of the client: a refresh token with its whole session, an access token alone. One that was
+    /// exchanged will do: the answer may have been lost. What is unknown or another's stays as it is, and the
+    /// client is not told.
     ///
     /// # Errors
     /// `temporarily_unavailable`.
@@ -88,7 +92,7 @@ impl Identity {
         let now = self.now();
         if token.kind() == TokenKind::Refresh {
             let row = self.inner.store.refresh_token(&token.hash()).await?;
-            let good = row.filter(|row| !row.revoked && now < row.ends_at && row.rotation.is_none());
+            let good = row.filter(|row| !row.revoked && now < row.ends_at);
             return Ok(good.map(|row| Known {
                 token: row.id,
                 session: row.grant,
@@ -102,6 +106,7 @@ impl Identity {
                 audience: row.audience,
                 ends_at: row.ends_at,
                 refresh: true,
+                exchanged: row.rotation.is_some(),
             }));
         }
         let row = self.inner.store.token(&token.hash()).await?;
@@ -125,6 +130,7 @@ impl Identity {
             audience: row.audience,
             ends_at: row.expires_at.unwrap_or(now),
             refresh: false,
+            exchanged: false,
         }))
     }
 }

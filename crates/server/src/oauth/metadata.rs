@@ -44,6 +44,7 @@ pub(super) async fn server(State(api): State<Arc<Api>>) -> Response {
         "id_token_signing_alg_values_supported": ["ES256"],
         "claims_supported":
             ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "org_id", "email", "email_verified"],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
         "claims_parameter_supported": false,

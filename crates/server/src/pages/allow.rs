@@ -160,6 +160,12 @@ fn described(name: &str) -> String {
     let words = match name {
         "models:use" => "call models",
         "executions:read" => "read what was called, and what it used",
+        "instances:read" => "see the model providers, and whether they can be reached",
+        "deploy:use-case"
+        | "workflows:trigger"
+        | "instances:manage"
+        | "skills:read"
+        | "integrations:manage" => "be shown to services of your own that ask for it",
         "api-keys:manage" => "make, change and delete API keys",
         "projects:create" => "change the organization and who is in it",
         "projects:read" => "see the organization and who is in it",

@@ -255,7 +255,13 @@ async fn an_application_gives_its_own_tokens_back_and_no_others() {
         for token in [&next.access, &child] {
             assert_eq!(bench.refusal(token).await, Unproven::Revoked);
         }
-        give(ours, next.refresh.expose().to_owned()).await;
+        give(ours.clone(), next.refresh.expose().to_owned()).await;
+        // Whoever never heard the answer to a refresh signs out with what it has.
+        let tokens = signed_in(&bench, &person).await;
+        let lost = refreshed(&bench.identity, &tokens.refresh).await.expect("refreshed");
+        bench.clock.forward_seconds(60);
+        give(ours, tokens.refresh.expose().to_owned()).await;
+        assert_eq!(bench.refusal(&lost.access).await, Unproven::Revoked);
     })
     .await;
 }
