@@ -106,7 +106,7 @@ for (const [more, error] of [
     [{ code_challenge_method: 'plain' }, 'invalid_request'],
     [{ scope: 'nonsense' }, 'invalid_scope'],
     [{ resource: 'https://elsewhere.example' }, 'invalid_target'],
-    [{ prompt: 'none' }, 'interaction_required'],
+    [{ prompt: 'none' }, 'consent_required'],
 ]) {
     const bad = await link(native, callback, more);
     const told = await visit(bad.url);
