@@ -30,9 +30,12 @@ assert.equal(path(page), '/account');
 assert.ok(!(await read(page)).includes('lost-phone'));
 await says(page, 'desk');
 assert.equal(await call(kept), 200);
+await says(page, 'It is off');
+await press(page, 'Turn it on');
+await says(page, 'It is on');
 // The button that was pressed is not pressed again by reloading.
 await page.reload();
-await says(page, 'desk');
+await says(page, 'desk', 'It is on');
 
 const [leaving, tab] = [await window.context.newPage(), await window.context.newPage()];
 for (const place of ['/account', '/device', '/account']) await leaving.goto(`${server}${place}`);
@@ -51,5 +54,9 @@ await tab.reload();
 assert.equal(path(tab), '/login');
 // Applications stay signed in: that is what the button says.
 assert.equal(await call(kept), 200);
+await signIn(tab, mailbox);
+await press(tab, 'Sign out everywhere');
+assert.equal(path(tab), '/login');
+assert.equal(await call(kept), 401);
 
 await calm(window);

@@ -8,7 +8,7 @@ const window = await open();
 const { page } = window;
 const mailbox = 'device@example.com';
 
-const codes = await begin({ scope: 'models:use' });
+const codes = await begin({ scope: 'models:use executions:read' });
 await page.goto(codes.verification_uri_complete);
 await signIn(page, mailbox);
 assert.equal(path(page), '/device');
@@ -19,10 +19,12 @@ await says(page, codes.user_code, 'Keywright command line', 'laptop', 'loopback'
 await says(page, mailbox);
 await advance(5);
 assert.equal((await poll(codes)).error, 'authorization_pending');
+await page.getByLabel('executions:read').uncheck();
+await page.getByLabel('It stays in').selectOption('1 hour');
 await press(page, 'Let it in');
 await says(page, 'The device is in');
 const tokens = await poll(codes);
-assert.equal(tokens.status, 200, JSON.stringify(tokens));
+assert.deepEqual([tokens.status, tokens.scope], [200, 'models:use']);
 await secret(tokens.access_token);
 assert.equal(await call(tokens.access_token), 200);
 

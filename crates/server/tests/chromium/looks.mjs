@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { advance, code, load, server } from '../judges/person.mjs';
 import { link } from './loopback.mjs';
-import { begin, calm, open, path, poll, press, register, signIn } from './window.mjs';
+import { api, begin, calm, open, path, poll, press, register, signIn } from './window.mjs';
 
 const axe = load('axe-core').source;
 const pictures = process.env.KEYWRIGHT_TEST_PICTURES;
@@ -82,7 +82,7 @@ function measured() {
                 of: element.textContent.trim().slice(0, 40) || element.name,
                 ratio: contrast(getComputedStyle(element).color, behind(element)),
             })),
-            ...all.filter((element) => element.matches('button, input:not([type=hidden], [type=radio])')).map((element) => ({
+            ...all.filter((element) => element.matches('button, select, input:not([type=hidden], [type=radio], [type=checkbox])')).map((element) => ({
                 what: 'edge',
                 of: element.textContent || element.name,
                 ratio: contrast(getComputedStyle(element).borderColor, behind(element.parentElement)),
@@ -122,6 +122,10 @@ const asked = { client_name: long, redirect_uris: [home] };
 const { client_id } = await register(asked);
 await page.goto(link(home, { client_id, machine: machine.slice(0, 64), scope: 'openid email profile offline_access models:use' }).url);
 await look('consent-unverified');
+const temporary = await api('/api/v1/auth/temporary', {});
+const { ticket } = await api('/api/v1/auth/upgrade-ticket', {}, temporary.token);
+await page.goto(link('http://127.0.0.1:40001/callback', { upgrade: ticket }).url);
+await look('consent-take-over');
 await page.goto(link('https://evil.example/cb').url);
 await look('broken-link');
 
@@ -139,6 +143,11 @@ await page.goto(other.verification_uri_complete);
 await press(page, 'Go on');
 await press(page, 'Let it in');
 await poll(other);
+const owner = 'owner@example.com';
+await api('/api/v1/auth/signup-request', { email: owner });
+const inviting = await api('/api/v1/auth/signup-complete', { email: owner, code: await code(owner) });
+const invitations = `/api/v1/organizations/${inviting.organizationId}/invitations`;
+await api(invitations, { email: mailbox, role: 'member' }, inviting.apiKey.raw);
 await page.goto(`${server}/account`);
 await look('account');
 

@@ -89,11 +89,14 @@ export async function call(token) {
     return answer.status;
 }
 
-export async function register(metadata) {
-    const answer = await fetch(`${server}/oauth/register`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ grant_types: ['authorization_code', 'refresh_token'], ...metadata }),
-    });
-    return answer.json();
+// A call of the API: what it answers.
+export async function api(route, body, token) {
+    const headers = { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) };
+    const answer = await fetch(`${server}${route}`, { method: 'POST', headers, body: JSON.stringify(body) });
+    const whole = await answer.json();
+    assert.ok(answer.ok, JSON.stringify(whole));
+    return whole.data ?? whole;
 }
+
+export const register = (metadata) =>
+    api('/oauth/register', { grant_types: ['authorization_code', 'refresh_token'], ...metadata });
