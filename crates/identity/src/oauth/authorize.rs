@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use keywright_protocol::{OrganizationId, Timestamp, UserId, oauth_routes};
+use keywright_protocol::{Mailbox, OrganizationId, Timestamp, UserId, oauth_routes};
 use keywright_secret::{Secret, random_hex};
 use keywright_store::AuthorizationCode;
 use sha2::{Digest, Sha256};
@@ -129,7 +129,7 @@ impl Identity {
             scope: wanted.scope,
             machine: take(oauth_routes::MACHINE).and_then(read_machine),
             silent: wanted.prompt == Prompt::None,
-            login_hint: take("login_hint").map(str::to_owned),
+            login_hint: take("login_hint").and_then(read_mailbox),
             lifetime: wanted.lifetime,
             ticket: wanted.ticket,
             fresh: wanted.prompt == Prompt::SignIn,
@@ -173,8 +173,9 @@ impl Identity {
         if !is_pkce_text(challenge) {
             return invalid("code_challenge must be 43 to 128 letters, digits or any of - . _ ~");
         }
-        if parameters.get("nonce").is_some_and(|nonce| nonce.len() > LONGEST_NONCE) {
-            return invalid("nonce is longer than 512 bytes.");
+        let printable = |text: &&&str| text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+        if parameters.get("nonce").is_some_and(|nonce| nonce.len() > LONGEST_NONCE || !printable(&nonce)) {
+            return invalid("nonce must be at most 512 printable ASCII characters.");
         }
         let max_age = match parameters.get("max_age").map(|text| text.parse::<u32>()) {
             None => None,
@@ -334,6 +335,11 @@ pub fn read_machine(text: &str) -> Option<String> {
     let text = text.trim();
     let good = !text.is_empty() && text.chars().count() <= 64 && !text.chars().any(misleads);
     good.then(|| text.to_owned())
+}
+
+/// A mailbox as it is written, and nothing else: it is shown, and must not be somebody's prose.
+fn read_mailbox(text: &str) -> Option<String> {
+    text.parse().ok().map(|mailbox: Mailbox| mailbox.as_str().to_owned())
 }
 
 /// The form of a verifier and of a challenge, RFC 7636 section 4.

@@ -198,6 +198,10 @@ impl Identity {
         if id == KEYWRIGHT_CLI {
             return Ok(Some(Client::command_line()));
         }
+        // Nothing else was ever given out, and not all of it can be asked of a database.
+        if id.len() > LONGEST_ID || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Ok(None);
+        }
         Ok(self.inner.store.client(id).await?.map(Client::read))
     }
 
@@ -229,3 +233,5 @@ impl Client {
 fn hashed(secret: &Secret) -> Secret {
     Secret::new(hex(&Sha256::digest(secret.expose().as_bytes())))
 }
+
+const LONGEST_ID: usize = 128;

@@ -333,9 +333,11 @@ impl Identity {
     ) -> Result<(DeviceRow, Client), DeviceRefusal> {
         let (now, store) = (self.now(), &self.inner.store);
         let address = counted_as(person.address);
-        let user = person.user.to_string();
+        let (user, hourly) = (person.user.to_string(), format!("{address} by the hour"));
         let limits = [
             TryLimit { who: &address, wrong_tries: 10, window_seconds: 60 },
+            // One address alone must not use up what there is for everybody.
+            TryLimit { who: &hourly, wrong_tries: 60, window_seconds: HOUR },
             TryLimit { who: &person.page_session, wrong_tries: 10, window_seconds: HOUR },
             TryLimit { who: &user, wrong_tries: 20, window_seconds: HOUR },
             TryLimit { who: EVERYBODY, wrong_tries: 500, window_seconds: HOUR },

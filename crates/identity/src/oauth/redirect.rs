@@ -47,7 +47,7 @@ pub(crate) fn registrable(text: &str) -> Option<Place> {
         ("http", Some(_)) => loopback(text).map(|_| Place::Machine),
         ("https" | "http", None) => None,
         // A domain of its own, turned around, so that two applications do not take each other's answers.
-        (scheme, None) if scheme.contains('.') => Some(Place::Machine),
+        (scheme, _) if scheme.contains('.') => Some(Place::Machine),
         _ => None,
     }
 }
@@ -69,7 +69,10 @@ pub(crate) fn is_loopback(text: &str) -> bool {
 /// The host that a person is shown, or the scheme of a program on the machine.
 pub(crate) fn shown_host(text: &str) -> String {
     let Ok(url) = Url::parse(text) else { return String::new() };
-    url.host_str().map_or_else(|| format!("{}:", url.scheme()), str::to_owned)
+    match url.host_str() {
+        Some(host) if matches!(url.scheme(), "http" | "https") => host.to_owned(),
+        _ => format!("{}:", url.scheme()),
+    }
 }
 
 /// The origin, or the scheme where there is none.
@@ -152,6 +155,7 @@ mod tests {
             "http://localhost:3000/callback",
             "http://[::1]/cb",
             "com.example.app:/oauth",
+            "com.example.app://callback",
         ] {
             assert!(registrable(good).is_some(), "{good}");
         }
@@ -185,5 +189,6 @@ mod tests {
         assert_eq!(shown_host("https://app.example:8443/cb"), "app.example");
         assert_eq!(shown_host("http://[::1]:1/cb"), "[::1]");
         assert_eq!(shown_host("com.example.app:/cb"), "com.example.app:");
+        assert_eq!(shown_host("com.example.app://bank.example/cb"), "com.example.app:");
     }
 }

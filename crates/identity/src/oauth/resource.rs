@@ -17,9 +17,13 @@ impl Resources {
         Self { home: Url::parse(issuer).ok().map(|url| url.origin()), others: others.to_vec() }
     }
 
-    /// Whether a token for that resource is good here; one that names none is.
+    /// Whether a token for that resource is good here; one that names none is. Another resource stays another
+    /// if it stands at the same origin, behind the same reverse proxy for instance.
     pub(crate) fn is_home(&self, audience: Option<&str>) -> bool {
-        audience.is_none_or(|text| Url::parse(text).is_ok_and(|url| Some(url.origin()) == self.home))
+        audience.is_none_or(|text| {
+            let here = Url::parse(text).is_ok_and(|url| Some(url.origin()) == self.home);
+            here && !self.others.iter().any(|other| other == text)
+        })
     }
 
     /// Reads the `resource` parameters of a request for something new.
@@ -63,6 +67,23 @@ impl Resources {
                 OAuthCode::InvalidTarget,
                 "A token is for one resource; ask for each in turn.",
             )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resource_that_was_configured_is_another_wherever_it_stands() {
+        let others = ["https://keys.example/mcp".to_owned(), "https://mcp.example/tools".to_owned()];
+        let resources = Resources::new("https://keys.example", &others);
+        for home in [None, Some("https://keys.example"), Some("https://keys.example/api/v1")] {
+            assert!(resources.is_home(home), "{home:?}");
+        }
+        for other in ["https://keys.example/mcp", "https://mcp.example/tools", "https://keys.example:8443", ""] {
+            assert!(!resources.is_home(Some(other)), "{other}");
         }
     }
 }

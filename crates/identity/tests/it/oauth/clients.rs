@@ -25,6 +25,17 @@ fn presented(registered: &Value, secret: Option<&str>, way: Authentication) -> P
 }
 
 #[tokio::test]
+async fn an_id_that_was_never_given_out_is_unknown_on_both_engines() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        for id in ["a\0b", "a b", "ü", &"a".repeat(129), "a"] {
+            assert_eq!(bench.identity.oauth_client(id).await.expect("an answer"), None, "{id:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_native_application_gets_no_secret_and_a_site_one_that_is_shown_once() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);

@@ -213,6 +213,7 @@ async fn the_application_is_told_what_is_wrong_with_its_request() {
             (&[("resource", "/relative")], "invalid_target"),
             (&[("resource", "https://mcp.example")], "invalid_target"),
             (&[("resource", "http://127.0.0.1:5399/#x")], "invalid_target"),
+            (&[("nonce", "a\0b")], "invalid_request"),
             (&[("request", "x.y.z")], "invalid_request"),
             (&[("response_mode", "fragment")], "invalid_request"),
         ] {

@@ -79,6 +79,23 @@ async fn ten_wrong_codes_lock_and_a_right_one_in_between_clears_nothing() {
     assert!(locked.text().contains("Try again in"));
 }
 
+/// What all together may try would else be for one of them to use up.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_tries_sixty_codes_an_hour_whoever_signs_in_there() {
+    let server = TestServer::start().await;
+    let mut guesser = Browser::default();
+    for number in 0..60 {
+        if number % 10 == 0 {
+            server.clock.advance_seconds(61);
+            guesser = Browser::signed_in(&server, &format!("guesser-{number}@example.com")).await;
+        }
+        assert_page(&looks(&mut guesser, &server, "BBBB-BBBB").await, 404);
+    }
+    server.clock.advance_seconds(61);
+    let mut next = Browser::signed_in(&server, "next@example.com").await;
+    assert_page(&looks(&mut next, &server, "BBBB-BBBB").await, 429);
+}
+
 /// Checklist 1.3.11.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_lets_a_device_do_less_and_for_less_time() {
