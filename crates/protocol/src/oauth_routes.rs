@@ -19,6 +19,8 @@ pub const USERINFO: &str = "/oauth/userinfo";
 pub const JWKS: &str = "/oauth/jwks";
 /// The page on which a person lets a device in (`GET`, `POST`).
 pub const DEVICE: &str = "/device";
+/// Leads whoever opens the bare address of the server in a browser to [`ACCOUNT`] (`GET`).
+pub const HOME: &str = "/";
 /// The page on which a person signs in (`GET`, `POST`).
 pub const LOGIN: &str = "/login";
 /// The page on which a person enters the code that was mailed (`GET`, `POST`).

@@ -120,6 +120,7 @@ impl Server {
             instance,
             claim_file: claim_file(config),
             auth_guide: auth_guide_page(config, &public_url),
+            outbox: config.mail.server.is_none(),
             stage: stages.clone(),
         });
         operations::metrics();

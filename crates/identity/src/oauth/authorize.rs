@@ -108,6 +108,12 @@ impl Identity {
         let redirect_uri = match (take("redirect_uri"), client.redirect_uris.as_slice()) {
             (Some(uri), registered) if redirect::matches(registered, uri) => uri.to_owned(),
             (None, [only]) => only.clone(),
+            (None, _) => {
+                return Err(page(
+                    OAuthCode::InvalidRequest,
+                    "The link does not say where the answer is to be sent: redirect_uri is missing.",
+                ));
+            }
             _ => {
                 return Err(page(
                     OAuthCode::InvalidRequest,

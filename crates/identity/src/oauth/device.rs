@@ -143,8 +143,7 @@ impl Identity {
         };
         match self.inner.store.insert_device(&device, MOST_WAITING).await? {
             DeviceInsertion::Inserted => {
-                let (first, last) = user_code.split_at(USER_CODE_LENGTH / 2);
-                let user_code = format!("{first}-{last}");
+                let user_code = in_halves(&user_code);
                 Ok(DeviceCodes { device_code, user_code, expires_in: LIFETIME, interval: INTERVAL })
             }
             DeviceInsertion::FullUntil(until) => Err(OAuthError::new(
@@ -396,6 +395,16 @@ fn read_user_code(text: &str) -> Option<String> {
     let code: String = letters.map(|letter| letter.to_ascii_uppercase()).take(USER_CODE_LENGTH + 1).collect();
     let good = code.len() == USER_CODE_LENGTH && code.bytes().all(|letter| ALPHABET.contains(&letter));
     good.then_some(code)
+}
+
+/// A code as the device shows it, `XXXX-XXXX`, however it was entered.
+pub fn shown_user_code(text: &str) -> Option<String> {
+    read_user_code(text).map(|code| in_halves(&code))
+}
+
+fn in_halves(code: &str) -> String {
+    let (first, last) = code.split_at(USER_CODE_LENGTH / 2);
+    format!("{first}-{last}")
 }
 
 fn no_good() -> OAuthError {

@@ -22,7 +22,7 @@ pub use allowance::{Allowance, Ticket};
 pub use authorize::{Authorization, Consent, Unanswerable, read_machine};
 pub use client::{Authentication, Client, GrantType, KEYWRIGHT_CLI, PresentedClient, Trust};
 pub use code::CodeExchange;
-pub use device::{DeviceCodes, DevicePerson, DeviceRefusal, DeviceRequest, WaitingDevice};
+pub use device::{DeviceCodes, DevicePerson, DeviceRefusal, DeviceRequest, WaitingDevice, shown_user_code};
 pub use error::{OAuthCode, OAuthError};
 pub use introspect::Introspection;
 pub use refresh::Refresh;

@@ -82,7 +82,9 @@ mod tests {
         for home in [None, Some("https://keys.example"), Some("https://keys.example/api/v1")] {
             assert!(resources.is_home(home), "{home:?}");
         }
-        for other in ["https://keys.example/mcp", "https://mcp.example/tools", "https://keys.example:8443", ""] {
+        for other in
+            ["https://keys.example/mcp", "https://mcp.example/tools", "https://keys.example:8443", ""]
+        {
             assert!(!resources.is_home(Some(other)), "{other}");
         }
     }

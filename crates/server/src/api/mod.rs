@@ -64,6 +64,8 @@ pub(crate) struct Api {
     pub(crate) claim_file: PathBuf,
     /// The page for agents that want a key.
     pub(crate) auth_guide: Bytes,
+    /// Whether mails are files, because no mail server is configured.
+    pub(crate) outbox: bool,
     pub(crate) stage: watch::Receiver<Stage>,
 }
 

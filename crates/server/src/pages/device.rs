@@ -8,7 +8,9 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 use http::{StatusCode, Uri};
-use keywright_identity::oauth::{DevicePerson, DeviceRefusal, SessionScope, Trust, WaitingDevice};
+use keywright_identity::oauth::{
+    DevicePerson, DeviceRefusal, SessionScope, Trust, WaitingDevice, shown_user_code,
+};
 use keywright_protocol::wire::LoginUpgrade;
 use keywright_protocol::{ErrorCode, UserId, oauth_routes};
 
@@ -83,7 +85,11 @@ pub(super) async fn decide(
     };
     let outcome = match outcome {
         Ok(Decided::NotYet(error)) => match api.identity.waiting_device(&person, code).await {
-            Ok(device) => return approve(&api, &visitor, user, code, &device, error).await,
+            Ok(device) => {
+                // As the device shows it, for comparing.
+                let code = shown_user_code(code).unwrap_or_else(|| code.to_owned());
+                return approve(&api, &visitor, user, &code, &device, error).await;
+            }
             Err(refusal) => Err(refusal),
         },
         decided => decided,
@@ -145,12 +151,12 @@ async fn let_in(
 fn is_in(upgrade: Option<LoginUpgrade>) -> &'static str {
     match upgrade {
         Some(LoginUpgrade::Merged) => {
-            "Go back to it; it goes on by itself within some seconds. The temporary account is part of yours now."
+            "Go back to it; if it still waits, it goes on by itself. The temporary account is part of yours now."
         }
         Some(LoginUpgrade::Unavailable) => {
-            "Go back to it; it goes on by itself within some seconds. The temporary account could not be taken over."
+            "Go back to it; if it still waits, it goes on by itself. The temporary account could not be taken over."
         }
-        Some(LoginUpgrade::Declined) | None => "Go back to it; it goes on by itself within some seconds.",
+        Some(LoginUpgrade::Declined) | None => "Go back to it; if it still waits, it goes on by itself.",
     }
 }
 

@@ -20,6 +20,7 @@ use crate::api::Api;
 /// The routes.
 pub(crate) fn router() -> Router<Arc<Api>> {
     Router::new()
+        .route(routes::HOME, get(async || respond::redirect(routes::ACCOUNT)))
         .route(routes::AUTHORIZE, get(authorize::show).post(authorize::decide))
         .route(routes::DEVICE, get(device::show).post(device::decide))
         .route(routes::LOGIN, get(sign_in::show).post(sign_in::mail))

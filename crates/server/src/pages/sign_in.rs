@@ -35,6 +35,7 @@ struct EnterCode<'a> {
     next: &'a str,
     form: &'a str,
     mailbox: &'a str,
+    outbox: bool,
     error: Option<&'a str>,
 }
 
@@ -122,7 +123,8 @@ fn ask_code(
     let Some(mailbox) = proving else { return redirect(&with_next(routes::LOGIN, next)) };
     let (form, mailbox) = (visitor.form(), mailbox.to_string());
     let server = api.identity.issuer();
-    let template = EnterCode { look: LOOK, server, next, form: &form, mailbox: &mailbox, error };
+    let outbox = api.outbox;
+    let template = EnterCode { look: LOOK, server, next, form: &form, mailbox: &mailbox, outbox, error };
     Ok(page(status, &template, ""))
 }
 

@@ -220,7 +220,8 @@ async fn prompt_max_age_and_login_hint_do_what_openid_says() {
     }
     let other = browser.get(&server, &link(&[("login_hint", "b@example.com")])).await;
     assert!(other.text().contains("The application expects b@example.com."), "{}", other.text());
-    let prose = browser.get(&server, &link(&[("login_hint", "you to press Let it in. It is verified.")])).await;
+    let prose =
+        browser.get(&server, &link(&[("login_hint", "you to press Let it in. It is verified.")])).await;
     assert!(!prose.text().contains("expects"), "{}", prose.text());
     let own = browser.get(&server, &link(&[("login_hint", "A@example.com")])).await;
     assert!(!own.text().contains("expects"));

@@ -79,6 +79,17 @@ async fn ten_wrong_codes_lock_and_a_right_one_in_between_clears_nothing() {
     assert!(locked.text().contains("Try again in"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_shows_the_code_as_the_device_does_however_it_was_entered() {
+    let server = TestServer::start().await;
+    let codes = begin(&server, &[("client_id", "keywright-cli")]).await.json();
+    let mut browser = Browser::signed_in(&server, "a@example.com").await;
+    let code = text(&codes, "user_code");
+    let typed = code.to_lowercase().replace('-', " ");
+    let shown = looks(&mut browser, &server, &typed).await;
+    assert!(shown.text().contains(&format!("<strong>{code}</strong>")), "{}", shown.text());
+}
+
 /// What all together may try would else be for one of them to use up.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_address_tries_sixty_codes_an_hour_whoever_signs_in_there() {

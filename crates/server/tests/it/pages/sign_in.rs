@@ -162,3 +162,14 @@ async fn no_page_does_anything_for_a_form_without_its_token() {
     assert_page(&browser.get(&server, "/account").await, 200);
     assert_page(&other.post(&server, "/device", &[("form", &foreign), ("user_code", user_code)]).await, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bare_address_leads_a_person_on_and_a_link_that_lacks_something_says_what() {
+    let server = TestServer::start().await;
+    let browser = Browser::default();
+    let home = browser.get(&server, "/").await;
+    assert_eq!((home.status, home.header("location")), (303, Some("/account")));
+    let nowhere = browser.get(&server, "/oauth/authorize?client_id=keywright-cli").await;
+    assert_page(&nowhere, 400);
+    assert!(nowhere.text().contains("redirect_uri is missing"), "{}", nowhere.text());
+}
