@@ -10,6 +10,8 @@ ALTER TABLE users ADD COLUMN essential_traffic_only BOOLEAN NOT NULL DEFAULT FAL
 ALTER TABLE tokens ADD COLUMN grant_id TEXT;
 -- The resource that it is good for, as the application named it; NULL for this server.
 ALTER TABLE tokens ADD COLUMN audience TEXT;
+-- What may be known of the user by it: some of its session's names. NULL for what was made for agents.
+ALTER TABLE tokens ADD COLUMN identity_scopes TEXT;
 CREATE INDEX tokens_grants_by_expiry ON tokens (expires_at) WHERE kind = 'grant';
 CREATE INDEX tokens_grants_by_revocation ON tokens (revoked_at) WHERE kind = 'grant' AND revoked_at IS NOT NULL;
 

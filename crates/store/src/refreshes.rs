@@ -170,7 +170,7 @@ impl StoredRefresh {
 
 statements! {
     FIND = "SELECT t.id, a.id AS grant_id, g.client_id, t.user_id, t.organization_id, t.scopes, \
-            g.identity_scopes, g.resources, t.audience, t.revoked_at, a.revoked_at AS grant_revoked_at, \
+            COALESCE(t.identity_scopes, '') AS identity_scopes, g.resources, t.audience, t.revoked_at, a.revoked_at AS grant_revoked_at, \
             a.expires_at AS grant_expires_at, a.scopes AS grant_scopes, u.status AS user_status, \
             u.expires_at AS user_expires_at, m.role, r.at AS rotated_at, r.answer, \
             (SELECT n.at FROM rotations n WHERE n.token_id = r.successor_id) AS successor_rotated_at \

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, HOME};
 use crate::oauth::scene::{
-    Person, another_client, native, oauth_code, refreshed, register, signed_in, signed_in_with,
+    Person, a_site, another_client, native, oauth_code, refreshed, register, signed_in, signed_in_with,
 };
 
 fn confidential() -> Value {
@@ -184,12 +184,7 @@ async fn an_application_with_a_secret_learns_what_its_own_tokens_are_worth() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
         let person = Person::new(&bench).await;
-        let mut asked = confidential();
-        asked["grant_types"] = json!(["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"]);
-        let registered = register(&bench, &asked, None).await.expect("registered");
-        let secret = registered["client_secret"].as_str();
-        let site = presented(&registered, secret, Authentication::Basic);
-        let site = bench.identity.authenticate_client(&site).await.expect("proven");
+        let site = a_site(&bench).await;
         let tokens = signed_in_with(&bench, &person, &site, None, &[]).await;
         let foreign = signed_in(&bench, &person).await;
         let worth = |token: String| {
@@ -198,7 +193,7 @@ async fn an_application_with_a_secret_learns_what_its_own_tokens_are_worth() {
         };
         let known = worth(tokens.access.expose().to_owned()).await.expect("alive");
         let known = serde_json::to_value(&known).expect("JSON");
-        assert_eq!((&known["active"], &known["client_id"]), (&true.into(), &registered["client_id"]));
+        assert_eq!((&known["active"], &known["client_id"]), (&true.into(), &site.id.as_str().into()));
         assert_eq!(
             (known["sub"].as_str(), known["aud"].as_str()),
             (Some(person.user.to_string().as_str()), Some("http://127.0.0.1:5399"))

@@ -5,7 +5,7 @@ use keywright_store::testing::on_both;
 
 use crate::bench::{Bench, rounds};
 use crate::oauth::scene::{
-    Person, another_client, oauth_code, refreshed, refreshed_as, signed_in, signed_in_with,
+    Person, Tokens, a_site, another_client, oauth_code, refreshed, refreshed_as, signed_in, signed_in_with,
 };
 
 #[tokio::test]
@@ -149,6 +149,36 @@ async fn a_refresh_may_ask_for_less_and_never_for_more_again() {
         assert_eq!(oauth_code(grown), OAuthCode::InvalidScope);
         let third = refreshed(&bench.identity, &second.refresh).await.expect("the same");
         assert_eq!(bench.verified(&third.access).await.scopes.to_stored(), "models:use");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refresh_that_asks_to_know_less_of_the_person_knows_less_from_then_on() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let person = Person::new(&bench).await;
+        let site = a_site(&bench).await;
+        let first = signed_in_with(&bench, &person, &site, Some("openid email models:use"), &[]).await;
+        let knows = async |tokens: &Tokens| {
+            let principal = bench.verified(&tokens.access).await;
+            bench.identity.userinfo(&principal).await.map(|info| info.sub).ok()
+        };
+        let worth = async |token: &str| {
+            let worth = bench.identity.introspect(&site, token).await.expect("asked").expect("good");
+            serde_json::to_value(worth).expect("JSON")["scope"].clone()
+        };
+        let asked = Some("models:use");
+        let second = refreshed_as(&bench.identity, &site, &first.refresh, asked, &[]).await.expect("less");
+        assert_eq!(knows(&second).await, None);
+        assert_eq!(worth(second.access.expose()).await, "models:use");
+        assert_eq!(worth(second.refresh.expose()).await, "models:use");
+        let grown =
+            refreshed_as(&bench.identity, &site, &second.refresh, Some("openid models:use"), &[]).await;
+        assert_eq!(oauth_code(grown), OAuthCode::InvalidScope);
+        let third = refreshed_as(&bench.identity, &site, &second.refresh, None, &[]).await.expect("the same");
+        assert_eq!(knows(&third).await, None);
+        assert_eq!(knows(&first).await, Some(person.user), "what was given before stays as it was");
     })
     .await;
 }
