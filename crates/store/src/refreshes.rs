@@ -49,6 +49,12 @@ pub struct Rotation {
     pub answer: Option<Vec<u8>>,
     /// Whether the next one was exchanged as well.
     pub succeeded: bool,
+    /// What may be done with what was given.
+    pub scopes: Scopes,
+    /// What may be known of the user by it: names with blanks between.
+    pub identity_scopes: String,
+    /// The resource that it is for.
+    pub audience: Option<String>,
 }
 
 /// An exchange that is to be.
@@ -138,19 +144,23 @@ struct StoredRefresh {
     rotated_at: Option<i64>,
     answer: Option<Vec<u8>>,
     successor_rotated_at: Option<i64>,
+    successor_scopes: Option<String>,
+    successor_identity_scopes: Option<String>,
+    successor_audience: Option<String>,
 }
 
 impl StoredRefresh {
     fn read(self) -> Result<RefreshRow, StoreError> {
         let ends_at =
             self.user_expires_at.map_or(self.grant_expires_at, |end| end.min(self.grant_expires_at));
+        let most = Scopes::from_stored(&self.grant_scopes);
         Ok(RefreshRow {
             id: read_id(&self.id, "tokens.id")?,
             grant: read_id(&self.grant_id, "tokens.grant_id")?,
             client: self.client_id,
             user: read_id(&self.user_id, "tokens.user_id")?,
             organization: read_id(&self.organization_id, "tokens.organization_id")?,
-            scopes: Scopes::from_stored(&self.scopes).and(Scopes::from_stored(&self.grant_scopes)),
+            scopes: Scopes::from_stored(&self.scopes).and(most),
             identity_scopes: self.identity_scopes,
             resources: self.resources,
             audience: self.audience,
@@ -163,6 +173,9 @@ impl StoredRefresh {
                 at: Timestamp(at),
                 answer: self.answer,
                 succeeded: self.successor_rotated_at.is_some(),
+                scopes: Scopes::from_stored(&self.successor_scopes.unwrap_or_default()).and(most),
+                identity_scopes: self.successor_identity_scopes.unwrap_or_default(),
+                audience: self.successor_audience,
             }),
         })
     }
@@ -173,11 +186,13 @@ statements! {
             COALESCE(t.identity_scopes, '') AS identity_scopes, g.resources, t.audience, t.revoked_at, a.revoked_at AS grant_revoked_at, \
             a.expires_at AS grant_expires_at, a.scopes AS grant_scopes, u.status AS user_status, \
             u.expires_at AS user_expires_at, m.role, r.at AS rotated_at, r.answer, \
-            (SELECT n.at FROM rotations n WHERE n.token_id = r.successor_id) AS successor_rotated_at \
+            (SELECT n.at FROM rotations n WHERE n.token_id = r.successor_id) AS successor_rotated_at, \
+            s.scopes AS successor_scopes, s.identity_scopes AS successor_identity_scopes, \
+            s.audience AS successor_audience \
             FROM tokens t JOIN tokens a ON a.id = t.grant_id JOIN grants g ON g.id = a.id \
             JOIN users u ON u.id = t.user_id \
             LEFT JOIN memberships m ON m.user_id = t.user_id AND m.organization_id = t.organization_id \
-            LEFT JOIN rotations r ON r.token_id = t.id \
+            LEFT JOIN rotations r ON r.token_id = t.id LEFT JOIN tokens s ON s.id = r.successor_id \
             WHERE t.hash = $1 AND t.kind = 'rt'";
     /// The empty half of the union gives the placeholders their types.
     ROTATE = "INSERT INTO rotations (token_id, successor_id, at, answer) \

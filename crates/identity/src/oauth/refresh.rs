@@ -2,8 +2,8 @@
 //!
 //! 1. A refresh token is exchanged once, for the next and an access token; a conditional insertion elects
 //!    the request that does it.
-//! 2. For 10 s the same application gets the same answer for it again, to the byte: programs run side by
-//!    side, and answers get lost. The answer is kept sealed under a key that only the exchanged token gives.
+//! 2. For 10 s the same request of the same application gets the same answer again, to the byte: programs run
+//!    side by side, and answers get lost. The answer is kept sealed under a key that only the exchanged token gives.
 //! 3. Once the next token was exchanged as well, the older gives nothing, and nothing happens.
 //! 4. After the 10 s, or by another application, it is taken for stolen: the session ends.
 
@@ -77,13 +77,7 @@ impl Identity {
         now: Timestamp,
     ) -> Result<Option<Secret>, OAuthError> {
         self.mark_for(asked.client, asked.marks, row.user).await?;
-        let identity_scopes = IdentityScopes::from_stored(&row.identity_scopes);
-        let granted = SessionScope { platform: row.scopes, identity: identity_scopes };
-        let scope = granted.narrowed(asked.scope)?;
-        let audience = match asked.resources {
-            [] => row.audience.clone(),
-            resources => self.inner.resources.chosen(&row.resources, resources)?,
-        };
+        let (scope, audience) = self.wanted_of(asked, row)?;
         let terms = PairTerms {
             grant: row.grant,
             user: row.user,
@@ -111,6 +105,21 @@ impl Identity {
         Ok(exchanged.then_some(answer))
     }
 
+    /// What the next tokens are to be good for.
+    fn wanted_of(
+        &self,
+        asked: &Refresh<'_>,
+        row: &RefreshRow,
+    ) -> Result<(SessionScope, Option<String>), OAuthError> {
+        let identity = IdentityScopes::from_stored(&row.identity_scopes);
+        let scope = SessionScope { platform: row.scopes, identity }.narrowed(asked.scope)?;
+        let audience = match asked.resources {
+            [] => row.audience.clone(),
+            resources => self.inner.resources.chosen(&row.resources, resources)?,
+        };
+        Ok((scope, audience))
+    }
+
     /// Somebody presents a token that was exchanged before.
     async fn again(
         &self,
@@ -122,12 +131,9 @@ impl Identity {
     ) -> Result<Secret, OAuthError> {
         let in_time = now.millis_since(rotation.at) < REPLAY_MS;
         if in_time && row.client == asked.client.id {
-            return match &rotation.answer {
-                Some(answer) if !rotation.succeeded => {
-                    open_under(token, &place(&row.id.to_string()), answer).map_err(|_| no_good())
-                }
-                _ => Err(no_good()),
-            };
+            let answer = rotation.answer.as_ref().filter(|_| !rotation.succeeded).ok_or_else(no_good)?;
+            self.same_wanted(asked, row, rotation)?;
+            return open_under(token, &place(&row.id.to_string()), answer).map_err(|_| no_good());
         }
         self.end(row.organization, row.grant).await?;
         tracing::warn!(
@@ -139,6 +145,30 @@ impl Identity {
             "a refresh token of the session {} was used again, so the session was ended", row.grant
         );
         Err(no_good())
+    }
+
+    /// The same answer goes to the same request only: another resource would be sent a token that is not for it.
+    fn same_wanted(
+        &self,
+        asked: &Refresh<'_>,
+        row: &RefreshRow,
+        rotation: &Rotation,
+    ) -> Result<(), OAuthError> {
+        let (scope, audience) = self.wanted_of(asked, row)?;
+        if audience != rotation.audience {
+            return Err(OAuthError::new(
+                OAuthCode::InvalidTarget,
+                "The refresh token was exchanged a moment ago, for another resource. Use the one that came instead.",
+            ));
+        }
+        let identity = IdentityScopes::from_stored(&rotation.identity_scopes);
+        if scope != (SessionScope { platform: rotation.scopes, identity }) {
+            return Err(OAuthError::new(
+                OAuthCode::InvalidScope,
+                "The refresh token was exchanged a moment ago, for another scope. Use the one that came instead.",
+            ));
+        }
+        Ok(())
     }
 
     /// Wipes the answers that are kept for repeated refreshes, once nobody gets them any more.

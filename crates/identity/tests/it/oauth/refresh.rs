@@ -45,6 +45,36 @@ async fn within_ten_seconds_the_same_application_gets_the_same_answer_to_the_byt
 }
 
 #[tokio::test]
+async fn within_ten_seconds_another_resource_or_scope_is_not_given_the_same_answer() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let person = Person::new(&bench).await;
+        let client = Client::command_line();
+        let resources = ["mcp", "v1"].map(|path| format!("http://127.0.0.1:5399/{path}"));
+        let scope = Some("models:use executions:read openid");
+        let first = signed_in_with(&bench, &person, &client, scope, &resources).await;
+        let again = async |scope, resources: &[String]| {
+            refreshed_as(&bench.identity, &client, &first.refresh, scope, resources).await
+        };
+        let second = again(Some("models:use openid"), &resources[..1]).await.expect("refreshed");
+        let others = [
+            (Some("models:use openid"), &resources[1..], OAuthCode::InvalidTarget),
+            (Some("models:use"), &resources[..1], OAuthCode::InvalidScope),
+            (Some("api-keys:manage"), &resources[..1], OAuthCode::InvalidScope),
+            (None, &resources[..1], OAuthCode::InvalidScope),
+        ];
+        for (scope, resources, code) in others {
+            assert_eq!(oauth_code(again(scope, resources).await), code);
+        }
+        let same = again(Some("models:use openid"), &resources[..1]).await.expect("the same");
+        assert_eq!(same.text, second.text);
+        let next = refreshed_as(&bench.identity, &client, &second.refresh, None, &resources[1..]).await;
+        next.expect("the family lives");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn after_ten_seconds_the_old_token_ends_the_session() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
