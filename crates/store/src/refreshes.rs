@@ -57,6 +57,26 @@ pub struct Rotation {
     pub audience: Option<String>,
 }
 
+/// How often the refresh tokens of one session are exchanged.
+#[derive(Clone, Copy, Debug)]
+pub struct RotationLimit {
+    /// At most so often; at least 1.
+    pub most: i64,
+    /// Within so many seconds.
+    pub window_seconds: i64,
+}
+
+/// What became of an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exchange {
+    /// It is made.
+    Made,
+    /// Somebody else made it, or the session was revoked.
+    Lost,
+    /// The session has had as many as it gets; there is room for the next at that time.
+    FullUntil(Timestamp),
+}
+
 /// An exchange that is to be.
 #[derive(Clone, Debug)]
 pub struct NewRotation {
@@ -88,24 +108,33 @@ impl Store {
         stored.map(StoredRefresh::read).transpose()
     }
 
-    /// Exchanges a refresh token. `false` when somebody else did, or its session was revoked: of many that
-    /// try at once, on however many servers, one succeeds.
+    /// Exchanges a refresh token: of many that try at once, on however many servers, one succeeds.
     ///
     /// # Errors
     /// When the database does not answer. Whether it is exchanged is unknown then.
-    pub async fn rotate_refresh(&self, new: &NewRotation) -> Result<bool, StoreError> {
+    pub async fn rotate_refresh(
+        &self,
+        new: &NewRotation,
+        limit: &RotationLimit,
+    ) -> Result<Exchange, StoreError> {
         let (token, grant) = (new.token.to_string(), new.grant.to_string());
         let successor = new.successor.to_string();
         transaction!(self, |open| {
             take_turn(open, new.organization).await?;
-            let exchange = values![&token, &successor, new.at, &new.answer[..]];
-            if open.execute(ROTATE, exchange).await? == 1 {
+            let exchange = values![&token, &successor, new.at, &new.answer[..], &grant];
+            let since = new.at.plus_seconds(-limit.window_seconds);
+            let nth: Option<(i64,)> = open.first(NTH, values![&grant, since, limit.most - 1]).await?;
+            if open.first::<(String,)>(EXCHANGED, values![&token]).await?.is_some() {
+                Exchange::Lost
+            } else if let Some((nth,)) = nth {
+                Exchange::FullUntil(Timestamp(nth).plus_seconds(limit.window_seconds))
+            } else if open.execute(ROTATE, exchange).await? == 1 {
                 add_tokens(open, new.grant, &new.tokens).await?;
                 open.execute(REMEMBER, values![&token, new.remembered_until]).await?;
                 open.execute(NOTE_REFRESHED, values![&grant, new.at]).await?;
-                true
+                Exchange::Made
             } else {
-                false
+                Exchange::Lost
             }
         })
     }
@@ -195,10 +224,12 @@ statements! {
             LEFT JOIN rotations r ON r.token_id = t.id LEFT JOIN tokens s ON s.id = r.successor_id \
             WHERE t.hash = $1 AND t.kind = 'rt'";
     /// The empty half of the union gives the placeholders their types.
-    ROTATE = "INSERT INTO rotations (token_id, successor_id, at, answer) \
-              SELECT token_id, successor_id, at, answer FROM rotations WHERE FALSE UNION ALL \
-              SELECT $1, $2, $3, $4 WHERE EXISTS \
+    ROTATE = "INSERT INTO rotations (token_id, successor_id, at, answer, grant_id) \
+              SELECT token_id, successor_id, at, answer, grant_id FROM rotations WHERE FALSE UNION ALL \
+              SELECT $1, $2, $3, $4, $5 WHERE EXISTS \
               (SELECT 1 FROM tokens WHERE id = $1 AND revoked_at IS NULL) ON CONFLICT DO NOTHING";
+    NTH = "SELECT at FROM rotations WHERE grant_id = $1 AND at > $2 ORDER BY at DESC LIMIT 1 OFFSET $3";
+    EXCHANGED = "SELECT token_id FROM rotations WHERE token_id = $1";
     REMEMBER = "UPDATE tokens SET expires_at = $2 WHERE id = $1 AND expires_at > $2";
     NOTE_REFRESHED = "UPDATE tokens SET last_used_at = $2 WHERE id = $1 \
                       AND (last_used_at IS NULL OR last_used_at < $2)";

@@ -12,10 +12,10 @@ use std::net::IpAddr;
 use keywright_protocol::Timestamp;
 use keywright_secret::seal::{Place, open_under, seal_under};
 use keywright_secret::{PlatformToken, Secret, TokenKind};
-use keywright_store::{NewRotation, RefreshRow, Rotation};
+use keywright_store::{Exchange, NewRotation, RefreshRow, Rotation, RotationLimit};
 
 use crate::Identity;
-use crate::failure::store_failed;
+use crate::failure::{seconds_until, store_failed};
 use crate::oauth::session::{Pair, PairTerms, failed};
 use crate::oauth::{Client, GrantType, IdentityScopes, OAuthCode, OAuthError, SessionScope};
 
@@ -41,7 +41,8 @@ impl Identity {
     ///
     /// # Errors
     /// `unauthorized_client`, `invalid_grant` when the token is unknown, over, revoked, another
-    /// application's or exchanged before, `invalid_scope`, `invalid_target`, `temporarily_unavailable`.
+    /// application's or exchanged before, `invalid_scope`, `invalid_target`, `temporarily_unavailable`, also with
+    /// the wait for a session that is refreshed too often.
     pub async fn refresh(&self, asked: &Refresh<'_>) -> Result<Secret, OAuthError> {
         asked.client.may_use(GrantType::RefreshToken)?;
         let token = PlatformToken::parse(asked.token.expose()).map_err(|_| no_good())?;
@@ -100,9 +101,18 @@ impl Identity {
             at: now,
             remembered_until: now.plus_seconds(REMEMBERED_SECONDS),
         };
-        let exchanged = self.inner.store.rotate_refresh(&rotation).await?;
-        self.inner.cache.distrust(hashes);
-        Ok(exchanged.then_some(answer))
+        match self.inner.store.rotate_refresh(&rotation, &MOST_ROTATIONS).await? {
+            Exchange::Made => {
+                self.inner.cache.distrust(hashes);
+                Ok(Some(answer))
+            }
+            Exchange::Lost => Ok(None),
+            Exchange::FullUntil(until) => Err(OAuthError::new(
+                OAuthCode::TooManyRequests,
+                "The session was refreshed 60 times within an hour. An access token is good for an hour; keep it.",
+            )
+            .retry_in(seconds_until(until, now))),
+        }
     }
 
     /// What the next tokens are to be good for.
@@ -198,3 +208,5 @@ const REPLAY_MS: i64 = 10_000;
 const REMEMBERED_SECONDS: i64 = 30 * 86_400;
 /// Each further one takes another request that is elected between a read and a write.
 const ATTEMPTS: u32 = 8;
+/// Each leaves a row for a month.
+const MOST_ROTATIONS: RotationLimit = RotationLimit { most: 60, window_seconds: 3_600 };

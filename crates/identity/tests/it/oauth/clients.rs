@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, HOME};
 use crate::oauth::scene::{
-    Person, a_site, another_client, native, oauth_code, refreshed, register, signed_in, signed_in_with,
+    Person, a_site, another_client, native, oauth_code, refreshed, refreshed_as, register, signed_in,
+    signed_in_with,
 };
 
 fn confidential() -> Value {
@@ -175,6 +176,38 @@ async fn where_only_administrators_or_nobody_registers_others_are_refused() {
         let closed = bench.restarted(off);
         let refused = closed.register_client(&native(), Some(&administrator), HOME).await;
         assert_eq!(oauth_code(refused), OAuthCode::AccessDenied);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_application_that_registered_itself_goes_90_days_after_its_last_session_began() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let person = Person::new(&bench).await;
+        let (left, used) = (another_client(&bench).await, another_client(&bench).await);
+        let administrator = bench.verified(&bench.lasting().await).await;
+        let vouched = register(&bench, &native(), Some(&administrator)).await.expect("registered");
+        let vouched = presented(&vouched, None, Authentication::None);
+        let vouched = bench.identity.authenticate_client(&vouched).await.expect("a client");
+        for client in [&left, &used, &vouched] {
+            signed_in_with(&bench, &person, client, None, &[]).await;
+        }
+        bench.clock.forward_seconds(60 * 86_400);
+        let session = signed_in_with(&bench, &person, &used, None, &[]).await;
+        bench.clock.forward_seconds(30 * 86_400);
+        bench.identity.sweep().await.expect("swept");
+        assert!(
+            bench.identity.oauth_client(&left.id).await.expect("asked").is_some(),
+            "its session is there"
+        );
+        bench.clock.forward_seconds(86_400);
+        bench.identity.sweep().await.expect("swept");
+        assert!(bench.identity.oauth_client(&left.id).await.expect("asked").is_none());
+        for client in [&used, &vouched] {
+            assert!(bench.identity.oauth_client(&client.id).await.expect("asked").is_some());
+        }
+        refreshed_as(&bench.identity, &used, &session.refresh, None, &[]).await.expect("the session lives");
     })
     .await;
 }

@@ -229,6 +229,27 @@ async fn the_kept_answer_is_wiped_after_ten_seconds() {
 }
 
 #[tokio::test]
+async fn a_session_is_refreshed_sixty_times_an_hour_and_then_waits() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let person = Person::new(&bench).await;
+        let other = signed_in(&bench, &person).await;
+        let mut tokens = signed_in(&bench, &person).await;
+        for _ in 0..60 {
+            tokens = refreshed(&bench.identity, &tokens.refresh).await.expect("refreshed");
+            bench.clock.forward_seconds(1);
+        }
+        let full = refreshed(&bench.identity, &tokens.refresh).await.expect_err("too often");
+        assert_eq!((full.code, full.retry_in), (OAuthCode::TooManyRequests, Some(3_540)));
+        bench.verified(&tokens.access).await;
+        refreshed(&bench.identity, &other.refresh).await.expect("another session is not counted");
+        bench.clock.forward_seconds(3_540);
+        refreshed(&bench.identity, &tokens.refresh).await.expect("the session lives");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_no_refresh_token_gives_nothing() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
