@@ -8,8 +8,8 @@ use crate::failure::store_failed;
 
 impl Identity {
     /// Deletes temporary accounts and child tokens that ended at least a day ago, API keys that were
-    /// revoked at least 30 days ago, mailed codes of the day before, invitations whose time is over, and
-    /// notes that no limit counts any more. How many accounts went.
+    /// revoked at least 30 days ago, mailed codes of the day before, invitations whose time is over, applications
+    /// that nobody has used for 90 days, and notes that no limit counts any more. How many accounts went.
     /// Until then a token is told that it has expired or was revoked; afterwards that it is unknown.
     ///
     /// # Errors
@@ -20,6 +20,7 @@ impl Identity {
             now,
             ended_before: now.plus_seconds(-KEPT_SECONDS),
             revoked_before: now.plus_seconds(-REVOKED_KEPT_SECONDS),
+            used_before: now.plus_seconds(-IDLE_KEPT_SECONDS),
             signed_before: now.plus_seconds(-SIGNED_KEPT_SECONDS),
             notes_before: now.plus_seconds(-COUNTED_SECONDS),
             at_most: AT_ONCE,
@@ -74,6 +75,8 @@ impl Identity {
 const KEPT_SECONDS: i64 = 86_400;
 /// Long enough for whoever has such a key in a configuration to hear that it was revoked.
 const REVOKED_KEPT_SECONDS: i64 = 30 * 86_400;
+/// As long as sessions live at most, so that an application that is used at all stays.
+const IDLE_KEPT_SECONDS: i64 = 90 * 86_400;
 /// As long as a signing key is in use, and longer than anything that it signed is good.
 const SIGNED_KEPT_SECONDS: i64 = 60 * 86_400;
 /// The window of the hourly limits.

@@ -10,6 +10,8 @@ ALTER TABLE users ADD COLUMN essential_traffic_only BOOLEAN NOT NULL DEFAULT FAL
 ALTER TABLE tokens ADD COLUMN grant_id TEXT;
 -- The resource that it is good for, as the application named it; NULL for this server.
 ALTER TABLE tokens ADD COLUMN audience TEXT;
+-- What may be known of the user by it: some of its session's names. NULL for what was made for agents.
+ALTER TABLE tokens ADD COLUMN identity_scopes TEXT;
 CREATE INDEX tokens_grants_by_expiry ON tokens (expires_at) WHERE kind = 'grant';
 CREATE INDEX tokens_grants_by_revocation ON tokens (revoked_at) WHERE kind = 'grant' AND revoked_at IS NOT NULL;
 
@@ -31,12 +33,15 @@ CREATE INDEX grants_by_client ON grants (client_id);
 -- Refresh tokens that were exchanged.
 CREATE TABLE rotations (
     token_id TEXT NOT NULL PRIMARY KEY REFERENCES tokens (id) ON DELETE CASCADE,
+    -- The session.
+    grant_id TEXT NOT NULL,
     -- The refresh token that it was exchanged for.
     successor_id TEXT NOT NULL,
     at BIGINT NOT NULL,
     -- What was answered, sealed under a key that only the exchanged token gives; NULL after some seconds.
     answer BYTEA
 );
+CREATE INDEX rotations_by_grant ON rotations (grant_id, at);
 CREATE INDEX rotations_with_answer ON rotations (at) WHERE answer IS NOT NULL;
 
 -- Applications that registered. The command line's own is not in here.
@@ -63,6 +68,7 @@ CREATE TABLE clients (
 );
 CREATE INDEX clients_by_address ON clients (address, created_at);
 CREATE INDEX clients_unused ON clients (created_at) WHERE used_at IS NULL AND approved_at IS NULL;
+CREATE INDEX clients_by_use ON clients (used_at) WHERE used_at IS NOT NULL AND approved_at IS NULL;
 
 -- Answers of the authorization page, good once for a minute. The code itself is nowhere.
 CREATE TABLE authorization_codes (
@@ -90,6 +96,7 @@ CREATE TABLE authorization_codes (
     -- What it gave.
     grant_id TEXT
 );
+CREATE INDEX authorization_codes_unused ON authorization_codes (user_id, created_at) WHERE used_at IS NULL;
 CREATE INDEX authorization_codes_by_expiry ON authorization_codes (expires_at);
 
 -- Devices that wait for a person to let them in. Neither code is in here.

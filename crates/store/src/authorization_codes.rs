@@ -62,7 +62,7 @@ pub enum CodeRedemption {
 
 impl Store {
     /// Stores a code, and does with the temporary account that came along as the person decided: both, or
-    /// neither.
+    /// neither. The oldest unused codes of the person make room where there are more than `most`.
     ///
     /// # Errors
     /// When the database does not answer. Whether it is stored is unknown then.
@@ -70,6 +70,7 @@ impl Store {
         &self,
         code: &AuthorizationCode,
         ticket: Option<&TicketDecision>,
+        most: i64,
     ) -> Result<TicketOutcome, StoreError> {
         let (user, organization) = (code.user.to_string(), code.organization.to_string());
         let (scopes, now) = (code.scopes.to_stored(), code.created_at);
@@ -96,6 +97,7 @@ impl Store {
                 &upgrade,
             ];
             open.execute(INSERT, row).await?;
+            open.execute(MAKE_ROOM, values![&user, most]).await?;
             outcome
         })
     }
@@ -193,6 +195,9 @@ statements! {
     FIND = "SELECT client_id, redirect_uri, challenge, user_id, organization_id, scopes, identity_scopes, \
             resources, nonce, machine, lifetime, upgrade, signed_in_at, created_at, expires_at \
             FROM authorization_codes WHERE hash = $1";
+    MAKE_ROOM = "DELETE FROM authorization_codes WHERE hash IN (SELECT hash FROM authorization_codes \
+                 WHERE user_id = $1 AND used_at IS NULL ORDER BY created_at DESC, hash LIMIT 1000 OFFSET $2) \
+                 AND used_at IS NULL";
     USE = "UPDATE authorization_codes SET used_at = $2, grant_id = CAST($3 AS TEXT) \
            WHERE hash = $1 AND used_at IS NULL";
     GAVE = "SELECT grant_id FROM authorization_codes WHERE hash = $1";

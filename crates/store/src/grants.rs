@@ -49,6 +49,8 @@ pub struct GrantToken {
     pub token: NewToken,
     /// The resource that it is good for; this server's when left out.
     pub audience: Option<String>,
+    /// What may be known of the user by it: names with blanks between.
+    pub identity_scopes: String,
 }
 
 /// A session as it is listed.
@@ -113,6 +115,15 @@ impl Store {
     pub async fn grant_facts(&self, grant: KeyId) -> Result<Option<GrantFacts>, StoreError> {
         let row: Option<(String, String)> = self.first(FACTS, values![&grant.to_string()]).await?;
         Ok(row.map(|(client, identity_scopes)| GrantFacts { client, identity_scopes }))
+    }
+
+    /// What may be known of its user by a token: names with blanks between, none for a token of no session.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn identity_scopes_of(&self, token: KeyId) -> Result<String, StoreError> {
+        let row: Option<(Option<String>,)> = self.first(IDENTITY_SCOPES, values![&token.to_string()]).await?;
+        Ok(row.and_then(|(scopes,)| scopes).unwrap_or_default())
     }
 
     /// The mailbox of a user, if there are both.
@@ -187,8 +198,8 @@ pub(crate) async fn add_tokens(
     tokens: &[GrantToken],
 ) -> Result<(), StoreError> {
     let grant = grant.to_string();
-    for GrantToken { token, audience } in tokens {
-        token.insert(open, INSERT_TOKEN, values![&grant, audience]).await?;
+    for GrantToken { token, audience, identity_scopes } in tokens {
+        token.insert(open, INSERT_TOKEN, values![&grant, audience, identity_scopes]).await?;
     }
     Ok(())
 }
@@ -253,13 +264,15 @@ statements! {
     /// The empty half of the union gives the placeholders their types. Who claims administration with one token
     /// of a session has it with the next as well.
     INSERT_TOKEN = "INSERT INTO tokens (id, hash, kind, hint, user_id, organization_id, parent_id, name, \
-                    scopes, created_at, expires_at, grant_id, audience, administrator) \
+                    scopes, created_at, expires_at, grant_id, audience, identity_scopes, administrator) \
                     SELECT id, hash, kind, hint, user_id, organization_id, parent_id, name, scopes, \
-                    created_at, expires_at, grant_id, audience, administrator FROM tokens WHERE FALSE \
-                    UNION ALL SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, administrator \
+                    created_at, expires_at, grant_id, audience, identity_scopes, administrator \
+                    FROM tokens WHERE FALSE UNION ALL \
+                    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, administrator \
                     FROM tokens WHERE id = $7 AND revoked_at IS NULL";
     NOTE_CLIENT_USED = "UPDATE clients SET used_at = $2 WHERE id = $1";
     FACTS = "SELECT client_id, identity_scopes FROM grants WHERE id = $1";
+    IDENTITY_SCOPES = "SELECT identity_scopes FROM tokens WHERE id = $1";
     MAILBOX = "SELECT mailbox FROM users WHERE id = $1 AND status = 'active'";
     LIVING = living!("ORDER BY t.id DESC");
     LIVING_ONE = living!("AND t.id = $3");

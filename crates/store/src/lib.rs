@@ -75,7 +75,7 @@ pub use records::{
     LocalRecords, OutcomeFilter, RecordedCall, RecordsFailure, RecordsMove, RecordsOf, RecordsReader,
     RecordsWriter, RefusalCount, RequestFilter, SLOTS, Slot, UnknownOutcome,
 };
-pub use refreshes::{NewRotation, RefreshRow, Rotation};
+pub use refreshes::{Exchange, NewRotation, RefreshRow, Rotation, RotationLimit};
 pub use room::Room;
 pub use services::NewServiceAccount;
 pub use signing_keys::SigningKeyRow;

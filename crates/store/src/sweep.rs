@@ -20,6 +20,8 @@ pub struct SweepRules {
     pub ended_before: Timestamp,
     /// API keys that were revoked, or whose overlap with a successor ended, at or before this.
     pub revoked_before: Timestamp,
+    /// Applications that nobody vouches for, that have no session, and whose last one began at or before this.
+    pub used_before: Timestamp,
     /// Signing keys that were made at or before this: nothing that they signed is good any more.
     pub signed_before: Timestamp,
     /// Notes for the hourly limits that were made at or before this.
@@ -73,6 +75,7 @@ impl Store {
             open.execute(DELETE_AUTHORIZATION_CODES, values![rules.ended_before]).await?;
             open.execute(DELETE_DEVICES, values![rules.ended_before]).await?;
             open.execute(DELETE_CLIENTS, values![rules.ended_before]).await?;
+            open.execute(DELETE_IDLE_CLIENTS, values![rules.used_before]).await?;
             open.execute(DELETE_SIGNING_KEYS, values![rules.signed_before]).await?;
             if !hashes.is_empty() {
                 count_up(open).await?;
@@ -163,6 +166,8 @@ statements! {
     DELETE_AUTHORIZATION_CODES = "DELETE FROM authorization_codes WHERE expires_at <= $1";
     DELETE_DEVICES = "DELETE FROM device_codes WHERE expires_at <= $1";
     DELETE_CLIENTS = "DELETE FROM clients WHERE used_at IS NULL AND approved_at IS NULL AND created_at <= $1";
+    DELETE_IDLE_CLIENTS = "DELETE FROM clients WHERE used_at <= $1 AND approved_at IS NULL AND NOT EXISTS \
+                           (SELECT 1 FROM grants WHERE grants.client_id = clients.id)";
     DELETE_SIGNING_KEYS = "DELETE FROM signing_keys WHERE created_at <= $1";
     DELETE_FAILURES = "DELETE FROM admin_claim_failures WHERE at <= $1";
     DELETE_MAIL_REQUESTS = "DELETE FROM mail_requests WHERE at <= $1";

@@ -3,6 +3,7 @@
 
 mod bulk;
 mod people;
+mod turns;
 
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};

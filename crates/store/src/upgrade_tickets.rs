@@ -153,7 +153,9 @@ pub(crate) async fn settle(
     if belongs.is_none() {
         return unavailable;
     }
-    if check_upgrade(open, terms, now).await?.is_err() {
+    // Somebody may have claimed administration with it while this waited for the turn.
+    let administers: Option<(String,)> = open.first(ADMINISTERS, values![&terms.user.to_string()]).await?;
+    if administers.is_some() || check_upgrade(open, terms, now).await?.is_err() {
         return unavailable;
     }
     let merge = Merge { terms, administers: false };
@@ -178,6 +180,7 @@ statements! {
     ACCOUNT = "SELECT t.id, t.user_id, t.organization_id FROM upgrade_tickets p \
                JOIN tokens t ON t.id = p.token_id JOIN users u ON u.id = t.user_id \
                WHERE p.hash = $1 AND p.expires_at > $2 AND NOT u.administrator";
+    ADMINISTERS = "SELECT id FROM users WHERE id = $1 AND administrator";
     TAKE = "DELETE FROM upgrade_tickets WHERE hash = $1 AND expires_at > $2";
     BELONGS = "SELECT m.role FROM memberships m JOIN users u ON u.id = m.user_id \
                WHERE m.user_id = $1 AND m.organization_id = $2 AND u.status = 'active' AND u.kind <> 'temporary'";

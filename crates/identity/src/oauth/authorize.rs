@@ -230,7 +230,8 @@ impl Identity {
         };
         let (identity, ticket) = (self.clone(), consent.allowance.about(asked.ticket));
         let storing = self.lasting(async move {
-            let outcome = identity.inner.store.insert_authorization_code(&stored, ticket.as_ref()).await?;
+            let store = &identity.inner.store;
+            let outcome = store.insert_authorization_code(&stored, ticket.as_ref(), MOST_CODES).await?;
             identity.heed(&outcome, stored.user);
             Ok(())
         });
@@ -359,4 +360,6 @@ pub(crate) fn hash(code: &Secret) -> [u8; 32] {
 }
 
 const CODE_SECONDS: i64 = 60;
+/// How many codes of a person that nobody has come for are kept.
+const MOST_CODES: i64 = 20;
 const LONGEST_NONCE: usize = 512;

@@ -116,10 +116,8 @@ impl Identity {
         // One that was made for an agent hangs on the session as well.
         let Some(session) = row.session.map(|session| session.id).or(row.parent) else { return Ok(None) };
         let Some(facts) = self.inner.store.grant_facts(session).await? else { return Ok(None) };
-        let identity = match row.session {
-            Some(_) => IdentityScopes::from_stored(&facts.identity_scopes),
-            None => IdentityScopes::default(),
-        };
+        let identity = self.inner.store.identity_scopes_of(row.id).await?;
+        let identity = IdentityScopes::from_stored(&identity);
         Ok(Some(Known {
             token: row.id,
             session,

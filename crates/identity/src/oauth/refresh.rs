@@ -2,8 +2,8 @@
 //!
 //! 1. A refresh token is exchanged once, for the next and an access token; a conditional insertion elects
 //!    the request that does it.
-//! 2. For 10 s the same application gets the same answer for it again, to the byte: programs run side by
-//!    side, and answers get lost. The answer is kept sealed under a key that only the exchanged token gives.
+//! 2. For 10 s the same request of the same application gets the same answer again, to the byte: programs run
+//!    side by side, and answers get lost. The answer is kept sealed under a key that only the exchanged token gives.
 //! 3. Once the next token was exchanged as well, the older gives nothing, and nothing happens.
 //! 4. After the 10 s, or by another application, it is taken for stolen: the session ends.
 
@@ -12,10 +12,10 @@ use std::net::IpAddr;
 use keywright_protocol::Timestamp;
 use keywright_secret::seal::{Place, open_under, seal_under};
 use keywright_secret::{PlatformToken, Secret, TokenKind};
-use keywright_store::{NewRotation, RefreshRow, Rotation};
+use keywright_store::{Exchange, NewRotation, RefreshRow, Rotation, RotationLimit};
 
 use crate::Identity;
-use crate::failure::store_failed;
+use crate::failure::{seconds_until, store_failed};
 use crate::oauth::session::{Pair, PairTerms, failed};
 use crate::oauth::{Client, GrantType, IdentityScopes, OAuthCode, OAuthError, SessionScope};
 
@@ -41,7 +41,8 @@ impl Identity {
     ///
     /// # Errors
     /// `unauthorized_client`, `invalid_grant` when the token is unknown, over, revoked, another
-    /// application's or exchanged before, `invalid_scope`, `invalid_target`, `temporarily_unavailable`.
+    /// application's or exchanged before, `invalid_scope`, `invalid_target`, `temporarily_unavailable`, also with
+    /// the wait for a session that is refreshed too often.
     pub async fn refresh(&self, asked: &Refresh<'_>) -> Result<Secret, OAuthError> {
         asked.client.may_use(GrantType::RefreshToken)?;
         let token = PlatformToken::parse(asked.token.expose()).map_err(|_| no_good())?;
@@ -77,13 +78,7 @@ impl Identity {
         now: Timestamp,
     ) -> Result<Option<Secret>, OAuthError> {
         self.mark_for(asked.client, asked.marks, row.user).await?;
-        let identity_scopes = IdentityScopes::from_stored(&row.identity_scopes);
-        let granted = SessionScope { platform: row.scopes, identity: identity_scopes };
-        let scope = granted.narrowed(asked.scope)?;
-        let audience = match asked.resources {
-            [] => row.audience.clone(),
-            resources => self.inner.resources.chosen(&row.resources, resources)?,
-        };
+        let (scope, audience) = self.wanted_of(asked, row)?;
         let terms = PairTerms {
             grant: row.grant,
             user: row.user,
@@ -106,9 +101,33 @@ impl Identity {
             at: now,
             remembered_until: now.plus_seconds(REMEMBERED_SECONDS),
         };
-        let exchanged = self.inner.store.rotate_refresh(&rotation).await?;
-        self.inner.cache.distrust(hashes);
-        Ok(exchanged.then_some(answer))
+        match self.inner.store.rotate_refresh(&rotation, &MOST_ROTATIONS).await? {
+            Exchange::Made => {
+                self.inner.cache.distrust(hashes);
+                Ok(Some(answer))
+            }
+            Exchange::Lost => Ok(None),
+            Exchange::FullUntil(until) => Err(OAuthError::new(
+                OAuthCode::TooManyRequests,
+                "The session was refreshed 60 times within an hour. An access token is good for an hour; keep it.",
+            )
+            .retry_in(seconds_until(until, now))),
+        }
+    }
+
+    /// What the next tokens are to be good for.
+    fn wanted_of(
+        &self,
+        asked: &Refresh<'_>,
+        row: &RefreshRow,
+    ) -> Result<(SessionScope, Option<String>), OAuthError> {
+        let identity = IdentityScopes::from_stored(&row.identity_scopes);
+        let scope = SessionScope { platform: row.scopes, identity }.narrowed(asked.scope)?;
+        let audience = match asked.resources {
+            [] => row.audience.clone(),
+            resources => self.inner.resources.chosen(&row.resources, resources)?,
+        };
+        Ok((scope, audience))
     }
 
     /// Somebody presents a token that was exchanged before.
@@ -122,12 +141,9 @@ impl Identity {
     ) -> Result<Secret, OAuthError> {
         let in_time = now.millis_since(rotation.at) < REPLAY_MS;
         if in_time && row.client == asked.client.id {
-            return match &rotation.answer {
-                Some(answer) if !rotation.succeeded => {
-                    open_under(token, &place(&row.id.to_string()), answer).map_err(|_| no_good())
-                }
-                _ => Err(no_good()),
-            };
+            let answer = rotation.answer.as_ref().filter(|_| !rotation.succeeded).ok_or_else(no_good)?;
+            self.same_wanted(asked, row, rotation)?;
+            return open_under(token, &place(&row.id.to_string()), answer).map_err(|_| no_good());
         }
         self.end(row.organization, row.grant).await?;
         tracing::warn!(
@@ -139,6 +155,30 @@ impl Identity {
             "a refresh token of the session {} was used again, so the session was ended", row.grant
         );
         Err(no_good())
+    }
+
+    /// The same answer goes to the same request only: another resource would be sent a token that is not for it.
+    fn same_wanted(
+        &self,
+        asked: &Refresh<'_>,
+        row: &RefreshRow,
+        rotation: &Rotation,
+    ) -> Result<(), OAuthError> {
+        let (scope, audience) = self.wanted_of(asked, row)?;
+        if audience != rotation.audience {
+            return Err(OAuthError::new(
+                OAuthCode::InvalidTarget,
+                "The refresh token was exchanged a moment ago, for another resource. Use the one that came instead.",
+            ));
+        }
+        let identity = IdentityScopes::from_stored(&rotation.identity_scopes);
+        if scope != (SessionScope { platform: rotation.scopes, identity }) {
+            return Err(OAuthError::new(
+                OAuthCode::InvalidScope,
+                "The refresh token was exchanged a moment ago, for another scope. Use the one that came instead.",
+            ));
+        }
+        Ok(())
     }
 
     /// Wipes the answers that are kept for repeated refreshes, once nobody gets them any more.
@@ -168,3 +208,5 @@ const REPLAY_MS: i64 = 10_000;
 const REMEMBERED_SECONDS: i64 = 30 * 86_400;
 /// Each further one takes another request that is elected between a read and a write.
 const ATTEMPTS: u32 = 8;
+/// Each leaves a row for a month.
+const MOST_ROTATIONS: RotationLimit = RotationLimit { most: 60, window_seconds: 3_600 };

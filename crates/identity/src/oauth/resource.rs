@@ -29,8 +29,15 @@ impl Resources {
     /// Reads the `resource` parameters of a request for something new.
     ///
     /// # Errors
-    /// `invalid_target` when one of them is not an absolute URL without fragment that this server knows.
+    /// `invalid_target` when there are too many or too long ones, or one of them is not an absolute URL without
+    /// fragment that this server knows.
     pub(crate) fn asked(&self, texts: &[String]) -> Result<String, OAuthError> {
+        if texts.len() > MOST || texts.iter().map(String::len).sum::<usize>() > MOST_BYTES {
+            return Err(OAuthError::new(
+                OAuthCode::InvalidTarget,
+                "At most 8 resources of 2000 bytes in all may be asked for at once.",
+            ));
+        }
         for text in texts {
             // A parser that takes blanks out would let two spellings pass for one.
             let plain = text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -70,6 +77,11 @@ impl Resources {
         }
     }
 }
+
+/// How many resources one request may name.
+const MOST: usize = 8;
+/// How long those may be in all: they are kept with the session.
+const MOST_BYTES: usize = 2_000;
 
 #[cfg(test)]
 mod tests {

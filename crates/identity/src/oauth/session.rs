@@ -169,7 +169,7 @@ impl Identity {
         ending.await
     }
 
-    /// What the caller's session may know of its user.
+    /// What the caller may know of its user.
     ///
     /// # Errors
     /// `INSUFFICIENT_SCOPE` for a token without `openid`, `STORAGE_UNAVAILABLE`.
@@ -179,10 +179,9 @@ impl Identity {
                 .because("The token is none that a sign-in with the scope `openid` gave.")
                 .detail("required", vec!["openid"])
         };
-        let session = principal.session.ok_or_else(refused)?;
-        let facts = self.inner.store.grant_facts(session.id).await;
-        let facts = facts.map_err(|error| store_failed(&error))?.ok_or_else(refused)?;
-        let scopes = IdentityScopes::from_stored(&facts.identity_scopes);
+        // A session may know more than this token of it.
+        let scopes = self.inner.store.identity_scopes_of(principal.token).await;
+        let scopes = IdentityScopes::from_stored(&scopes.map_err(|error| store_failed(&error))?);
         if !scopes.covers(IdentityScopes::OPENID) {
             return Err(refused());
         }
@@ -270,7 +269,7 @@ fn stored(terms: &PairTerms, token: &PlatformToken, now: Timestamp, end: Timesta
         created_at: now,
         expires_at: Some(end),
     };
-    GrantToken { token, audience: terms.audience.clone() }
+    GrantToken { token, audience: terms.audience.clone(), identity_scopes: terms.scope.identity.to_stored() }
 }
 
 /// A session is no token: its row must not be found by any.

@@ -98,7 +98,7 @@ comes back, or streams that are all held at once. Requests have 1 KiB but for G4
 - M1, M2: sign-ups one after the other on one connection, each from an address of its own by a trusted proxy's word; mails are
   files. M2 is four wrong codes for each of a hundred.
 - M3, M4, M5: a thousand of each, one after the other on one connection, at the pages and endpoints that applications use: a
-  press of "Let it in", each code's exchange, then refreshes one of the other; ten applications ask for a hundred times each.
+  press of "Let it in", each code's exchange, then a refresh of each; ten applications ask for a hundred times each.
   What a CPU second is good for is their number by the processor time of the process.
 - G22: 400 starts each, taking turns, with an empty home.
 "#;

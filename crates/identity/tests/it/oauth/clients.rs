@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::bench::{Bench, HOME};
 use crate::oauth::scene::{
-    Person, another_client, native, oauth_code, refreshed, register, signed_in, signed_in_with,
+    Person, a_site, another_client, native, oauth_code, refreshed, refreshed_as, register, signed_in,
+    signed_in_with,
 };
 
 fn confidential() -> Value {
@@ -191,16 +192,43 @@ async fn where_only_administrators_or_nobody_registers_others_are_refused() {
 }
 
 #[tokio::test]
+async fn an_application_that_registered_itself_goes_90_days_after_its_last_session_began() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let person = Person::new(&bench).await;
+        let (left, used) = (another_client(&bench).await, another_client(&bench).await);
+        let administrator = bench.verified(&bench.lasting().await).await;
+        let vouched = register(&bench, &native(), Some(&administrator)).await.expect("registered");
+        let vouched = presented(&vouched, None, Authentication::None);
+        let vouched = bench.identity.authenticate_client(&vouched).await.expect("a client");
+        for client in [&left, &used, &vouched] {
+            signed_in_with(&bench, &person, client, None, &[]).await;
+        }
+        bench.clock.forward_seconds(60 * 86_400);
+        let session = signed_in_with(&bench, &person, &used, None, &[]).await;
+        bench.clock.forward_seconds(30 * 86_400);
+        bench.identity.sweep().await.expect("swept");
+        assert!(
+            bench.identity.oauth_client(&left.id).await.expect("asked").is_some(),
+            "its session is there"
+        );
+        bench.clock.forward_seconds(86_400);
+        bench.identity.sweep().await.expect("swept");
+        assert!(bench.identity.oauth_client(&left.id).await.expect("asked").is_none());
+        for client in [&used, &vouched] {
+            assert!(bench.identity.oauth_client(&client.id).await.expect("asked").is_some());
+        }
+        refreshed_as(&bench.identity, &used, &session.refresh, None, &[]).await.expect("the session lives");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_application_with_a_secret_learns_what_its_own_tokens_are_worth() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
         let person = Person::new(&bench).await;
-        let mut asked = confidential();
-        asked["grant_types"] = json!(["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"]);
-        let registered = register(&bench, &asked, None).await.expect("registered");
-        let secret = registered["client_secret"].as_str();
-        let site = presented(&registered, secret, Authentication::Basic);
-        let site = bench.identity.authenticate_client(&site).await.expect("proven");
+        let site = a_site(&bench).await;
         let tokens = signed_in_with(&bench, &person, &site, None, &[]).await;
         let foreign = signed_in(&bench, &person).await;
         let worth = |token: String| {
@@ -209,7 +237,7 @@ async fn an_application_with_a_secret_learns_what_its_own_tokens_are_worth() {
         };
         let known = worth(tokens.access.expose().to_owned()).await.expect("alive");
         let known = serde_json::to_value(&known).expect("JSON");
-        assert_eq!((&known["active"], &known["client_id"]), (&true.into(), &registered["client_id"]));
+        assert_eq!((&known["active"], &known["client_id"]), (&true.into(), &site.id.as_str().into()));
         assert_eq!(
             (known["sub"].as_str(), known["aud"].as_str()),
             (Some(person.user.to_string().as_str()), Some("http://127.0.0.1:5399"))

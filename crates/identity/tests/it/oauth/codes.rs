@@ -274,3 +274,50 @@ async fn an_id_token_is_signed_by_a_listed_key_and_says_who_when_and_for_whom() 
     })
     .await;
 }
+
+#[tokio::test]
+async fn eight_resources_of_2000_bytes_may_be_asked_for_and_no_more() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let good = |resources: Vec<String>| {
+            let identity = bench.identity.clone();
+            async move {
+                let asked: Vec<_> = resources.iter().map(|text| ("resource", text.as_str())).collect();
+                identity.authorization(&request(&asked)).await
+            }
+        };
+        let named = |length: usize| {
+            let home = "http://127.0.0.1:5399/";
+            format!("{home}{}", "x".repeat(length - home.len()))
+        };
+        good(vec![named(250); 8]).await.expect("a good request");
+        for wrong in [vec![named(30); 9], vec![named(2_001)], vec![named(251); 8]] {
+            let Err(Unanswerable::Redirect(address)) = good(wrong).await else {
+                panic!("it was not refused")
+            };
+            assert!(address.contains("error=invalid_target"), "{address}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_a_person_twenty_codes_wait_and_the_oldest_makes_room() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let (person, other) = (Person::new(&bench).await, Person::new(&bench).await);
+        let used = consented(&bench, &person, &[]).await;
+        exchange(&bench, &used).await.expect("tokens");
+        let others = consented(&bench, &other, &[]).await;
+        let mut codes = Vec::new();
+        for _ in 0..21 {
+            codes.push(consented(&bench, &person, &[]).await);
+            bench.clock.forward_seconds(1);
+        }
+        assert_eq!(oauth_code(exchange(&bench, &codes[0]).await), OAuthCode::InvalidGrant);
+        for code in [&codes[1], &codes[20], &others] {
+            exchange(&bench, code).await.expect("tokens");
+        }
+    })
+    .await;
+}

@@ -5,7 +5,7 @@ use keywright_store::testing::on_both;
 
 use crate::bench::{Bench, rounds};
 use crate::oauth::scene::{
-    Person, another_client, oauth_code, refreshed, refreshed_as, signed_in, signed_in_with,
+    Person, Tokens, a_site, another_client, oauth_code, refreshed, refreshed_as, signed_in, signed_in_with,
 };
 
 #[tokio::test]
@@ -40,6 +40,36 @@ async fn within_ten_seconds_the_same_application_gets_the_same_answer_to_the_byt
             bench.second_server().await.unwrap_or_else(|| bench.restarted(IdentitySettings::default()));
         assert_eq!(refreshed(&other, &first.refresh).await.expect("the same").text, second.text);
         refreshed(&bench.identity, &second.refresh).await.expect("the family lives");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn within_ten_seconds_another_resource_or_scope_is_not_given_the_same_answer() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let person = Person::new(&bench).await;
+        let client = Client::command_line();
+        let resources = ["mcp", "v1"].map(|path| format!("http://127.0.0.1:5399/{path}"));
+        let scope = Some("models:use executions:read openid");
+        let first = signed_in_with(&bench, &person, &client, scope, &resources).await;
+        let again = async |scope, resources: &[String]| {
+            refreshed_as(&bench.identity, &client, &first.refresh, scope, resources).await
+        };
+        let second = again(Some("models:use openid"), &resources[..1]).await.expect("refreshed");
+        let others = [
+            (Some("models:use openid"), &resources[1..], OAuthCode::InvalidTarget),
+            (Some("models:use"), &resources[..1], OAuthCode::InvalidScope),
+            (Some("api-keys:manage"), &resources[..1], OAuthCode::InvalidScope),
+            (None, &resources[..1], OAuthCode::InvalidScope),
+        ];
+        for (scope, resources, code) in others {
+            assert_eq!(oauth_code(again(scope, resources).await), code);
+        }
+        let same = again(Some("models:use openid"), &resources[..1]).await.expect("the same");
+        assert_eq!(same.text, second.text);
+        let next = refreshed_as(&bench.identity, &client, &second.refresh, None, &resources[1..]).await;
+        next.expect("the family lives");
     })
     .await;
 }
@@ -154,6 +184,36 @@ async fn a_refresh_may_ask_for_less_and_never_for_more_again() {
 }
 
 #[tokio::test]
+async fn a_refresh_that_asks_to_know_less_of_the_person_knows_less_from_then_on() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let person = Person::new(&bench).await;
+        let site = a_site(&bench).await;
+        let first = signed_in_with(&bench, &person, &site, Some("openid email models:use"), &[]).await;
+        let knows = async |tokens: &Tokens| {
+            let principal = bench.verified(&tokens.access).await;
+            bench.identity.userinfo(&principal).await.map(|info| info.sub).ok()
+        };
+        let worth = async |token: &str| {
+            let worth = bench.identity.introspect(&site, token).await.expect("asked").expect("good");
+            serde_json::to_value(worth).expect("JSON")["scope"].clone()
+        };
+        let asked = Some("models:use");
+        let second = refreshed_as(&bench.identity, &site, &first.refresh, asked, &[]).await.expect("less");
+        assert_eq!(knows(&second).await, None);
+        assert_eq!(worth(second.access.expose()).await, "models:use");
+        assert_eq!(worth(second.refresh.expose()).await, "models:use");
+        let grown =
+            refreshed_as(&bench.identity, &site, &second.refresh, Some("openid models:use"), &[]).await;
+        assert_eq!(oauth_code(grown), OAuthCode::InvalidScope);
+        let third = refreshed_as(&bench.identity, &site, &second.refresh, None, &[]).await.expect("the same");
+        assert_eq!(knows(&third).await, None);
+        assert_eq!(knows(&first).await, Some(person.user), "what was given before stays as it was");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_kept_answer_is_wiped_after_ten_seconds() {
     on_both(|scene| async move {
         let bench = Bench::new(scene);
@@ -164,6 +224,27 @@ async fn the_kept_answer_is_wiped_after_ten_seconds() {
         bench.clock.forward_seconds(10);
         assert_eq!(bench.identity.wipe_refresh_answers().await.expect("wiped"), 1);
         assert_eq!(bench.identity.wipe_refresh_answers().await.expect("asked"), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_is_refreshed_sixty_times_an_hour_and_then_waits() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let person = Person::new(&bench).await;
+        let other = signed_in(&bench, &person).await;
+        let mut tokens = signed_in(&bench, &person).await;
+        for _ in 0..60 {
+            tokens = refreshed(&bench.identity, &tokens.refresh).await.expect("refreshed");
+            bench.clock.forward_seconds(1);
+        }
+        let full = refreshed(&bench.identity, &tokens.refresh).await.expect_err("too often");
+        assert_eq!((full.code, full.retry_in), (OAuthCode::TooManyRequests, Some(3_540)));
+        bench.verified(&tokens.access).await;
+        refreshed(&bench.identity, &other.refresh).await.expect("another session is not counted");
+        bench.clock.forward_seconds(3_540);
+        refreshed(&bench.identity, &tokens.refresh).await.expect("the session lives");
     })
     .await;
 }

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use keywright_identity::Identity;
 use keywright_identity::oauth::{
-    Allowance, Client, Consent, DevicePerson, DeviceRequest, OAuthCode, OAuthError, PresentedClient, Refresh,
+    Allowance, Authentication, Client, Consent, DevicePerson, DeviceRequest, OAuthCode, OAuthError,
+    PresentedClient, Refresh,
 };
 use keywright_protocol::{KeyId, OrganizationId, Principal, UserId};
 use keywright_secret::{PlatformToken, Secret};
@@ -126,6 +127,22 @@ pub(crate) async fn another_client(bench: &Bench) -> Client {
     let registered = register(bench, &native(), None).await.expect("registered");
     let presented =
         PresentedClient { id: registered["client_id"].as_str().expect("an id").to_owned(), secret: None };
+    bench.identity.authenticate_client(&presented).await.expect("a client")
+}
+
+/// An application with a secret, whose devices sign in.
+pub(crate) async fn a_site(bench: &Bench) -> Client {
+    let asked = json!({
+        "client_name": "Site",
+        "redirect_uris": ["https://app.example/cb"],
+        "grant_types": ["urn:ietf:params:oauth:grant-type:device_code", "refresh_token"],
+    });
+    let registered = register(bench, &asked, None).await.expect("registered");
+    let secret = Secret::new(registered["client_secret"].as_str().expect("a secret"));
+    let presented = PresentedClient {
+        id: registered["client_id"].as_str().expect("an id").to_owned(),
+        secret: Some((secret, Authentication::Basic)),
+    };
     bench.identity.authenticate_client(&presented).await.expect("a client")
 }
 

@@ -60,6 +60,27 @@ async fn of_two_persons_who_take_one_account_over_at_once_one_gets_it() {
     .await;
 }
 
+/// The person sees the account and consents, and its holder claims administration before the server has the turn.
+#[tokio::test]
+async fn an_account_that_is_made_the_administrator_while_somebody_takes_it_over_is_left() {
+    on_both(|scene| async move {
+        let bench = Bench::new(scene);
+        let (ann, _) = bench.person("ann@example.com").await;
+        let caller = bench.caller().await;
+        let (ticket, _) = bench.identity.upgrade_ticket(&caller).await.expect("a ticket");
+        let asked = request(&[("upgrade", ticket.expose())]);
+        let asked = bench.identity.authorization(&asked).await.expect("a good request");
+        let (identity, consent) = (bench.identity.clone(), taking_over(&bench, &at_the_pages(&ann)));
+        let consenting = async move { identity.consent(&asked, &consent).await.expect("a code") };
+        let address = bench.scene.raise_before(caller.user, caller.organization, consenting).await;
+        assert_eq!(upgrade_of(&bench, &consented_to(&address)).await.as_deref(), Some("unavailable"));
+        let (_, status, _) = bench.scene.user(caller.user).await.expect("a user");
+        assert!(bench.scene.administers(caller.user).await);
+        assert_eq!(status, "active");
+    })
+    .await;
+}
+
 fn taking_over(bench: &Bench, person: &Person) -> Consent {
     Consent { allowance: Allowance { takes_over: true, ..Allowance::default() }, ..person.consent(bench) }
 }
