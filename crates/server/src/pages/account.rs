@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use keywright_protocol::wire::Invitation;
-use keywright_protocol::{ErrorCode, KeyId, OrganizationId, oauth_routes as routes};
+use keywright_protocol::{ErrorCode, KeyId, OrganizationId, Role, oauth_routes as routes};
 
 use crate::api::Api;
 use crate::oauth::Form;
