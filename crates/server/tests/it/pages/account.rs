@@ -1,6 +1,9 @@
+use keywright_protocol::wire::{ChildToken, WhoAmI};
 use keywright_protocol::{ErrorCode, routes};
-use keywright_testkit::{Call, on_both};
+use keywright_testkit::{Call, TestServer, on_both};
+use serde_json::json;
 
+use crate::oauth::register::native;
 use crate::oauth::scene::{Person, begin, poll, refresh, refused, text, token};
 use crate::pages::authorize::{ALLOW, VERIFIER, answer_of, link};
 use crate::pages::browser::{Browser, assert_page, changed, filled_in, hidden, organization};
@@ -50,6 +53,46 @@ async fn a_person_sees_what_is_in_and_ends_it_at_once() {
         assert_eq!((after.status, after.body.len()), (303, 0));
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_learns_the_mailbox_only_of_a_person_who_let_it_know() {
+    on_both(|setup| async move {
+        let server = setup.start().await;
+        let mut browser = Browser::signed_in(&server, "a@example.com").await;
+        let program = native(&server).await;
+        let id = text(&program, "client_id");
+        for (client, scope, known) in [
+            (id, "models:use", None),
+            (id, "openid models:use", None),
+            (id, "email models:use", Some("a@example.com")),
+            ("keywright-cli", "models:use", Some("a@example.com")),
+        ] {
+            let path = if client == id { "cb" } else { "callback" };
+            let place = format!("http://127.0.0.1:40001/{path}");
+            let link = link(&[("client_id", client), ("redirect_uri", &place), ("scope", scope)]);
+            let fields = filled_in(&browser.get(&server, &link).await);
+            let allowed = browser.post(&server, &link, &changed(&fields, &[ALLOW])).await;
+            let code = answer_of(&allowed)("code").expect("a code");
+            let grant = [
+                ("grant_type", "authorization_code"),
+                ("client_id", client),
+                ("redirect_uri", &place),
+                ("code", &code),
+                ("code_verifier", VERIFIER),
+            ];
+            let tokens = token(&server, &grant).await.json();
+            let access = text(&tokens, "access_token");
+            assert_eq!(mailbox(&server, access).await.as_deref(), known, "{client} {scope}");
+            let child: ChildToken = server.data(Call::post(routes::CHILD, &json!({})).token(access)).await;
+            assert_eq!(mailbox(&server, &child.token).await.as_deref(), known, "{client} {scope}, a child");
+        }
+    })
+    .await;
+}
+
+async fn mailbox(server: &TestServer, token: &str) -> Option<String> {
+    server.data::<WhoAmI>(Call::get(routes::WHOAMI).token(token)).await.email
 }
 
 #[tokio::test(flavor = "multi_thread")]
