@@ -123,6 +123,36 @@ async fn who_asks_for_an_answer_elsewhere_gets_a_page_and_no_redirect() {
     assert_eq!(told("error").as_deref(), Some("invalid_request"));
 }
 
+/// RFC 9700, 4.11.2.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_of_ours_leads_to_no_site_of_a_stranger_before_a_person_has_decided() {
+    let server = TestServer::start().await;
+    let asked = json!({"client_name": "App", "application_type": "native",
+        "redirect_uris": ["https://evil.example/land", "http://127.0.0.1/cb"]});
+    let client = register(&server, &asked).await.json();
+    let id = ("client_id", text(&client, "client_id"));
+    let nobody = Browser::default();
+    let mut person = Browser::signed_in(&server, "a@example.com").await;
+    for wrong in [("response_type", "token"), ("prompt", "none"), ("scope", "nonsense")] {
+        let site = link(&[id, ("redirect_uri", "https://evil.example/land"), wrong]);
+        for browser in [&nobody, &person] {
+            let answer = browser.get(&server, &site).await;
+            assert_page(&answer, 400);
+            assert!(answer.header("location").is_none(), "{wrong:?}");
+            let told = answer.text();
+            assert!(told.contains("href=\"https://evil.example/land?error="), "{told}");
+            assert!(told.contains("Go on to evil.example") && told.contains("Nobody has verified"), "{told}");
+        }
+        // A program on the person's machine is told at once.
+        let program = link(&[id, ("redirect_uri", "http://127.0.0.1:40001/cb"), wrong]);
+        assert!(answer_of(&nobody.get(&server, &program).await)("error").is_some(), "{wrong:?}");
+    }
+    let good = link(&[id, ("redirect_uri", "https://evil.example/land")]);
+    let form = hidden(&person.get(&server, &good).await, "form");
+    let denied = person.post(&server, &good, &[("form", &form), ("decision", "deny")]).await;
+    assert_eq!(answer_of(&denied)("error").as_deref(), Some("access_denied"), "the person has decided");
+}
+
 /// Abuse case 136; checklist 1.5.7.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_that_registered_itself_is_shown_as_text_with_a_warning() {
