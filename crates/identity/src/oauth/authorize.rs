@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::Identity;
-use crate::oauth::allowance::{older_than, read_lifetime};
+use crate::oauth::allowance::read_lifetime;
 use crate::oauth::redirect;
 use crate::oauth::{Allowance, Client, GrantType, OAuthCode, OAuthError, SessionScope, Ticket, Trust};
 use crate::organizations::misleads;
@@ -37,9 +37,11 @@ pub struct Authorization {
     /// What stands for the temporary account that came along.
     pub ticket: Option<Ticket>,
     /// Whether the person must sign in for this request, however lately that was.
-    fresh: bool,
+    pub(super) fresh: bool,
     /// How many seconds ago the person may have signed in.
-    max_age: Option<i64>,
+    pub(super) max_age: Option<i64>,
+    /// When the person was sent to sign in for this request.
+    pub(super) sent_to_sign_in: Option<Timestamp>,
     state: Option<String>,
     challenge: String,
     resources: String,
@@ -148,6 +150,7 @@ impl Identity {
             ticket: wanted.ticket,
             fresh: wanted.prompt == Prompt::SignIn,
             max_age: wanted.max_age,
+            sent_to_sign_in: self.sent_to_sign_in(parameters),
             state,
             challenge: wanted.challenge,
             resources: wanted.resources,
@@ -246,11 +249,6 @@ impl Identity {
         storing.await?;
         let answer = [("code", code.expose())];
         Ok(self.answer_address(&asked.redirect_uri, asked.state.as_deref(), &answer))
-    }
-
-    /// Whether a person who signed in at that time must do so again for this request.
-    pub fn must_sign_in_again(&self, asked: &Authorization, signed_in_at: Timestamp) -> bool {
-        asked.fresh || asked.max_age.is_some_and(|seconds| older_than(signed_in_at, seconds, self.now()))
     }
 
     /// What an application is told that wants no page shown: a person must sign in, or consent.

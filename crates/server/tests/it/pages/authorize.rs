@@ -263,7 +263,11 @@ async fn prompt_max_age_and_login_hint_do_what_openid_says() {
         let sent = browser.get(&server, &link(&[again])).await;
         assert_eq!(sent.status, 303, "{again:?}");
         let page = sent.header("location").expect("a page").to_owned();
-        assert!(page.starts_with("/login?next=") && !page.contains("prompt") && !page.contains("max_age"));
+        assert!(page.starts_with("/login?next="));
+        // Going on by hand does not get around it.
+        let next = hidden(&browser.get(&server, &page).await, "next");
+        let by_hand = browser.get(&server, &next).await;
+        assert!(by_hand.header("location").is_some_and(|to| to.starts_with("/login?next=")), "{again:?}");
         // Neither does the form of another page get around it.
         let form = hidden(&browser.get(&server, &link(&[])).await, "form");
         let posted = browser.post(&server, &link(&[again]), &[("form", &form), ("decision", "allow")]).await;
@@ -289,6 +293,30 @@ async fn prompt_max_age_and_login_hint_do_what_openid_says() {
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).expect("base64")).expect("JSON");
     let now = server.clock.now().0 / 1_000;
     assert_eq!((text(&claims, "nonce"), claims["auth_time"].as_i64()), ("n-1", Some(now)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_in_for_a_request_that_wants_it_is_good_for_that_request_and_for_half_an_hour() {
+    let server = TestServer::start().await;
+    let mut browser = Browser::signed_in(&server, "a@example.com").await;
+    for again in [("max_age", "0"), ("prompt", "login")] {
+        server.clock.advance_seconds(61);
+        let sent = browser.get(&server, &link(&[again, ("nonce", "n-1")])).await;
+        let next = hidden(&browser.get(&server, sent.header("location").expect("a page")).await, "next");
+        assert_eq!(browser.get(&server, &next).await.status, 303, "{again:?}: nobody has signed in for it");
+        browser.signs_in(&server, "a@example.com", &next).await;
+        server.clock.advance_seconds(1);
+        assert_page(&browser.get(&server, &next).await, 200);
+        let another = next.replace("n-1", "n-2");
+        let forged = next.replace("signed_in_after=", "signed_in_after=9");
+        let (unmarked, _) = next.split_once("&signed_in_after").expect("a mark");
+        for other in [another.as_str(), &forged, unmarked] {
+            assert_ne!(other, next);
+            assert_eq!(browser.get(&server, other).await.status, 303, "{other}");
+        }
+        server.clock.advance_seconds(1_800);
+        assert_eq!(browser.get(&server, &next).await.status, 303, "{again:?}: that is too long ago");
+    }
 }
 
 pub(crate) const ALLOW: (&str, Option<&str>) = ("decision", Some("allow"));
