@@ -23,10 +23,15 @@ impl Environment {
         self.0.contains_key(OsStr::new(name))
     }
 
-    /// Whether a switch is on: `1`, `true` or `yes`, in any case.
+    /// Whether a switch is on: by any value but an empty one, `0`, `false`, `no` and `off`, in any case. All switches
+    /// keep something from happening, so whoever writes it otherwise is not overheard.
     pub fn switch(&self, name: &str) -> bool {
-        self.text(name)
-            .is_some_and(|value| ["1", "true", "yes"].iter().any(|on| value.eq_ignore_ascii_case(on)))
+        self.0.get(OsStr::new(name)).is_some_and(|value| {
+            let off = |value: &str| {
+                ["", "0", "false", "no", "off"].iter().any(|off| value.eq_ignore_ascii_case(off))
+            };
+            !value.to_str().is_some_and(|value| off(value.trim()))
+        })
     }
 
     /// Sets a variable in this copy.
@@ -56,11 +61,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_variable_is_unset_and_a_switch_has_three_spellings() {
-        let environment: Environment = [("EMPTY", ""), ("ON", "TRUE"), ("OFF", "0")].into_iter().collect();
+    fn an_empty_variable_is_unset_and_a_switch_is_on_unless_it_is_off() {
+        let environment: Environment = [("EMPTY", "")].into_iter().collect();
         assert_eq!(environment.text("EMPTY"), None);
-        assert!(environment.contains("EMPTY"));
-        assert!(environment.switch("ON"));
-        assert!(!environment.switch("OFF") && !environment.switch("EMPTY") && !environment.switch("ABSENT"));
+        assert!(environment.contains("EMPTY") && !environment.switch("ABSENT"));
+        for (values, on) in [
+            (&["1", "true", "YES", "on", "2", "banana"][..], true),
+            (&["", " ", "0", "false", "FALSE", "No", "off"], false),
+        ] {
+            for value in values {
+                let environment: Environment = [("SWITCH", *value)].into_iter().collect();
+                assert_eq!(environment.switch("SWITCH"), on, "{value:?}");
+            }
+        }
     }
 }

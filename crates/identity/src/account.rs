@@ -4,6 +4,7 @@ use keywright_protocol::wire::{Account, WhoAmI};
 use keywright_protocol::{ApiError, ErrorCode, Principal, UserId};
 
 use crate::failure::store_failed;
+use crate::oauth::{IdentityScopes, KEYWRIGHT_CLI};
 use crate::{Identity, Unproven};
 
 impl Identity {
@@ -17,6 +18,10 @@ impl Identity {
         // Users and organizations go only after their last token has.
         let (organization_name, email) =
             names.map_err(|error| store_failed(&error))?.ok_or(Unproven::Revoked)?;
+        let email = match self.may_know_mailbox(principal).await? {
+            true => email,
+            false => None,
+        };
         Ok(WhoAmI {
             account: Account { user_id: principal.user, organization_id: principal.organization },
             organization_name,
@@ -30,6 +35,20 @@ impl Identity {
             scopes: principal.scopes,
             expires_at: principal.expires_at,
         })
+    }
+
+    /// Whether the mailbox is told: a session of an application, and what was made in it for agents, learns it if
+    /// the person let the application know.
+    async fn may_know_mailbox(&self, principal: &Principal) -> Result<bool, ApiError> {
+        let Some(session) = principal.session.map(|session| session.id).or(principal.parent) else {
+            return Ok(true);
+        };
+        let facts = self.inner.store.grant_facts(session).await.map_err(|error| store_failed(&error))?;
+        // A token that an agent's hangs on may be no session: then it is one that the person made.
+        Ok(facts.is_none_or(|facts| {
+            facts.client == KEYWRIGHT_CLI
+                || IdentityScopes::from_stored(&facts.identity_scopes).covers(IdentityScopes::EMAIL)
+        }))
     }
 
     /// Whether a user is marked: no content of it is ever captured.

@@ -85,8 +85,11 @@ impl Server {
             None => Arc::new(Post::open(config, &public_url, Arc::clone(&clock))?),
         };
         let mailroom = Mailroom { mailer, codes: master_keys.keyed_hash("mailbox codes") };
-        let keys =
-            OAuthKeys { user_codes: master_keys.keyed_hash("user codes"), master: Arc::new(master_keys) };
+        let keys = OAuthKeys {
+            user_codes: master_keys.keyed_hash("user codes"),
+            links: master_keys.keyed_hash("links"),
+            master: Arc::new(master_keys),
+        };
         let settings = identity_settings(config, &public_url);
         let identity = Identity::with_keys(Arc::clone(&store), Arc::clone(&clock), settings, mailroom, keys);
         let instance = instance_secret(config)?;

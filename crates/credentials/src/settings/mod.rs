@@ -133,7 +133,7 @@ mod tests {
         let settings = Settings::default();
         assert!(!asked(&settings, "OTHER", "1") && !asked(&settings, "DO_NOT_TRACK", "0"));
         assert!(asked(&settings, "DO_NOT_TRACK", "1"));
-        assert!(asked(&settings, "KEYWRIGHT_ESSENTIAL_TRAFFIC_ONLY", "true"));
+        assert!(asked(&settings, "KEYWRIGHT_ESSENTIAL_TRAFFIC_ONLY", "on"));
         let settings = Settings { essential_traffic_only: true, ..settings };
         assert!(asked(&settings, "DO_NOT_TRACK", "0"));
     }

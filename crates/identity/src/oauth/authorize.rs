@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::Identity;
-use crate::oauth::allowance::{older_than, read_lifetime};
+use crate::oauth::allowance::read_lifetime;
 use crate::oauth::redirect;
 use crate::oauth::{Allowance, Client, GrantType, OAuthCode, OAuthError, SessionScope, Ticket, Trust};
 use crate::organizations::misleads;
@@ -37,9 +37,11 @@ pub struct Authorization {
     /// What stands for the temporary account that came along.
     pub ticket: Option<Ticket>,
     /// Whether the person must sign in for this request, however lately that was.
-    fresh: bool,
+    pub(super) fresh: bool,
     /// How many seconds ago the person may have signed in.
-    max_age: Option<i64>,
+    pub(super) max_age: Option<i64>,
+    /// When the person was sent to sign in for this request.
+    pub(super) sent_to_sign_in: Option<Timestamp>,
     state: Option<String>,
     challenge: String,
     resources: String,
@@ -53,6 +55,16 @@ pub enum Unanswerable {
     Page(OAuthError),
     /// The application is told, at that address.
     Redirect(String),
+    /// The application is told if the person goes there: no person has decided about it yet, and whoever
+    /// registered it chose the site. Sent there at once, anybody could have our links lead anywhere.
+    Link {
+        /// The host of the site.
+        host: String,
+        /// The address that tells it.
+        address: String,
+        /// What it is told.
+        error: OAuthError,
+    },
 }
 
 /// Who consents.
@@ -122,9 +134,7 @@ impl Identity {
             }
         };
         let state = take("state").map(str::to_owned);
-        let told = |error: OAuthError| {
-            Unanswerable::Redirect(self.refusal_address(&redirect_uri, state.as_deref(), &error))
-        };
+        let told = |error| self.unanswerable(&client, &redirect_uri, state.as_deref(), error);
         if repeated {
             let text = "A parameter of the request stands there twice.";
             return Err(told(OAuthError::new(OAuthCode::InvalidRequest, text)));
@@ -140,6 +150,7 @@ impl Identity {
             ticket: wanted.ticket,
             fresh: wanted.prompt == Prompt::SignIn,
             max_age: wanted.max_age,
+            sent_to_sign_in: self.sent_to_sign_in(parameters),
             state,
             challenge: wanted.challenge,
             resources: wanted.resources,
@@ -240,19 +251,29 @@ impl Identity {
         Ok(self.answer_address(&asked.redirect_uri, asked.state.as_deref(), &answer))
     }
 
-    /// Whether a person who signed in at that time must do so again for this request.
-    pub fn must_sign_in_again(&self, asked: &Authorization, signed_in_at: Timestamp) -> bool {
-        asked.fresh || asked.max_age.is_some_and(|seconds| older_than(signed_in_at, seconds, self.now()))
-    }
-
     /// What an application is told that wants no page shown: a person must sign in, or consent.
-    pub fn refuse_silence(&self, asked: &Authorization, signed_in_at: Option<Timestamp>) -> String {
+    pub fn refuse_silence(&self, asked: &Authorization, signed_in_at: Option<Timestamp>) -> Unanswerable {
         let signed_in = signed_in_at.is_some_and(|at| !self.must_sign_in_again(asked, at));
         let error = match signed_in {
             true => OAuthError::new(OAuthCode::ConsentRequired, "A person must consent each time."),
             false => OAuthError::new(OAuthCode::LoginRequired, "A person must sign in first."),
         };
-        self.refuse(asked, &error)
+        self.unanswerable(&asked.client, &asked.redirect_uri, asked.state.as_deref(), error)
+    }
+
+    /// How the application is told before any person has decided.
+    fn unanswerable(
+        &self,
+        client: &Client,
+        redirect_uri: &str,
+        state: Option<&str>,
+        error: OAuthError,
+    ) -> Unanswerable {
+        let address = self.refusal_address(redirect_uri, state, &error);
+        if client.trust != Trust::Unverified || redirect::is_loopback(redirect_uri) {
+            return Unanswerable::Redirect(address);
+        }
+        Unanswerable::Link { host: redirect::shown_host(redirect_uri), address, error }
     }
 
     /// Where the person goes when there is no consent: back to the application, with the reason.

@@ -6,10 +6,12 @@ use keywright_store::ClientRow;
 use sha2::{Digest, Sha256};
 
 use crate::Identity;
-use crate::oauth::{OAuthCode, OAuthError};
+use crate::oauth::{OAuthCode, OAuthError, redirect};
 
 /// The id of the command line, which is known without registration.
 pub const KEYWRIGHT_CLI: &str = "keywright-cli";
+
+const COMMAND_LINE: &str = "Keywright command line";
 
 /// An application.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +80,7 @@ impl Client {
     pub fn command_line() -> Self {
         Self {
             id: KEYWRIGHT_CLI.to_owned(),
-            name: "Keywright command line".to_owned(),
+            name: COMMAND_LINE.to_owned(),
             trust: Trust::Ours,
             native: true,
             redirect_uris: vec!["http://127.0.0.1/callback".to_owned(), "http://[::1]/callback".to_owned()],
@@ -221,6 +223,14 @@ impl Identity {
 }
 
 impl Client {
+    /// The hosts that answers go to, or the schemes of programs on the person's machine.
+    pub fn hosts(&self) -> Vec<String> {
+        let mut hosts: Vec<String> = self.redirect_uris.iter().map(|uri| redirect::shown_host(uri)).collect();
+        hosts.sort();
+        hosts.dedup();
+        hosts
+    }
+
     fn is_proven_by(&self, presented: &PresentedClient) -> bool {
         match (&self.secret_hash, &presented.secret) {
             (None, None) => true,
@@ -228,6 +238,15 @@ impl Client {
             _ => false,
         }
     }
+}
+
+/// Whether a name reads as the command line's own, whatever stands between its letters.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    letters(name).eq(letters(COMMAND_LINE))
+}
+
+fn letters(name: &str) -> impl Iterator<Item = char> {
+    name.chars().filter(|letter| letter.is_alphabetic()).flat_map(char::to_lowercase)
 }
 
 fn hashed(secret: &Secret) -> Secret {

@@ -16,6 +16,7 @@ mod register;
 mod resource;
 mod scope;
 mod session;
+mod sign_in_again;
 mod signing;
 
 pub use allowance::{Allowance, Ticket};

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::Identity;
 use crate::failure::seconds_until;
-use crate::oauth::client::{Authentication, Client, GrantType, Trust};
+use crate::oauth::client::{Authentication, Client, GrantType, Trust, is_reserved};
 use crate::oauth::redirect::{Place, registrable};
 use crate::oauth::{OAuthCode, OAuthError};
 use crate::organizations::misleads;
@@ -168,6 +168,9 @@ fn read(metadata: &Value, trust: Trust) -> Result<Client, OAuthError> {
     let name = text("client_name")?.map_or("An application without a name", str::trim);
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(misleads) {
         return Err(unfit("client_name must be 1 to 100 printable characters."));
+    }
+    if is_reserved(name) {
+        return Err(unfit("client_name is that of Keywright's own command line; choose another."));
     }
     Ok(Client::registered(new_id(), name.to_owned(), trust, native, redirect_uris, grants, authentication))
 }

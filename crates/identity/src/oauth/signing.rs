@@ -24,6 +24,8 @@ use crate::oauth::session::failed;
 pub struct OAuthKeys {
     /// What the codes that people enter are hashed with.
     pub user_codes: KeyedHash,
+    /// What links that the pages send a browser on to are marked with.
+    pub links: KeyedHash,
     /// What signing keys are sealed with.
     pub master: Arc<MasterKeys>,
 }
@@ -31,7 +33,11 @@ pub struct OAuthKeys {
 impl OAuthKeys {
     /// Keys that nobody else has, and that are gone with this.
     pub fn random() -> Self {
-        Self { user_codes: KeyedHash::random(), master: Arc::new(MasterKeys::generate()) }
+        Self {
+            user_codes: KeyedHash::random(),
+            links: KeyedHash::random(),
+            master: Arc::new(MasterKeys::generate()),
+        }
     }
 }
 

@@ -64,11 +64,14 @@ const SECTIONS: &[Section] = &[
             ("KEYWRIGHT_API_KEY", "The token to use, before any that is stored."),
             ("KEYWRIGHT_SERVER", "The address of the server, before that of the profile."),
             ("KEYWRIGHT_PROFILE", "The profile to use, before the active one of the settings file."),
-            ("KEYWRIGHT_NO_TEMPORARY", "A switch: never make a temporary account."),
+            (
+                "KEYWRIGHT_NO_TEMPORARY",
+                "A switch, on by any value but `0`, `false`, `no` and `off`: never make a temporary account.",
+            ),
             (
                 "KEYWRIGHT_ESSENTIAL_TRAFFIC_ONLY",
-                "A switch: make no call that the command does not need, as `essential_traffic_only = true` in the \
-                 settings file.",
+                "A switch, on by any value but `0`, `false`, `no` and `off`: make no call that the command does not need, \
+                 as `essential_traffic_only = true` in the settings file.",
             ),
             (
                 "KEYWRIGHT_CLIENT_ID",
@@ -142,7 +145,7 @@ const SECTIONS: &[Section] = &[
             ("WAYLAND_DISPLAY", "The same."),
             ("WSL_DISTRO_NAME", "The same; the browser is that of Windows."),
             ("BROWSER", "The browser that `keywright login` opens."),
-            ("DO_NOT_TRACK", "The same as KEYWRIGHT_ESSENTIAL_TRAFFIC_ONLY."),
+            ("DO_NOT_TRACK", "The same as KEYWRIGHT_ESSENTIAL_TRAFFIC_ONLY, with the same values."),
             ("NO_COLOR", "Output has no colour."),
             ("PATH", "Where `keywright run` finds the program."),
         ],

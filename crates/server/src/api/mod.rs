@@ -115,7 +115,8 @@ pub(crate) fn local_router(token: Secret) -> Router {
 
 /// The router of everything that is not the gateway's.
 pub(crate) fn router(api: Arc<Api>) -> Router {
-    let all = with_refusals(Router::from(described()).merge(oauth::router()).merge(pages::router()));
+    let pages = pages::router(api.identity.issuer());
+    let all = with_refusals(Router::from(described()).merge(oauth::router()).merge(pages));
     all.layer(from_fn(oauth::to_pages)).with_state(api)
 }
 

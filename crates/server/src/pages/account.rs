@@ -7,8 +7,9 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
+use keywright_identity::oauth::Trust;
 use keywright_protocol::wire::Invitation;
-use keywright_protocol::{ErrorCode, KeyId, OrganizationId, oauth_routes as routes};
+use keywright_protocol::{ErrorCode, KeyId, OrganizationId, Role, oauth_routes as routes};
 
 use crate::api::Api;
 use crate::oauth::Form;
@@ -20,6 +21,9 @@ use crate::pages::respond::{LOOK, PageRefusal, page, redirect, with_cookie};
 struct Shown {
     id: KeyId,
     client: String,
+    unverified: bool,
+    /// Where its answers go, unless it is forgotten.
+    hosts: String,
     organization: String,
     machine: Option<String>,
     address: String,
@@ -49,19 +53,23 @@ pub(super) async fn show(State(api): State<Arc<Api>>, visitor: Visitor) -> Resul
         known.map_or_else(|| id.to_string(), |known| known.name.clone())
     };
     let rows = api.identity.sessions(user).await?;
-    let sessions: Vec<Shown> = rows
-        .into_iter()
-        .map(|row| Shown {
+    let mut sessions = Vec::with_capacity(rows.len());
+    for row in rows {
+        let client =
+            api.identity.oauth_client(&row.client).await.map_err(|_| ErrorCode::StorageUnavailable)?;
+        sessions.push(Shown {
             id: row.id,
             client: row.client_name,
+            unverified: client.as_ref().is_none_or(|client| client.trust == Trust::Unverified),
+            hosts: client.map(|client| client.hosts().join(", ")).unwrap_or_default(),
             organization: name(row.organization),
             machine: row.machine,
             address: row.address,
             since: minute(row.created_at),
             used: row.last_used_at.map_or_else(|| "not noted yet".to_owned(), minute),
             ends: minute(row.expires_at),
-        })
-        .collect();
+        });
+    }
     let template = Account {
         look: LOOK,
         server: api.identity.issuer(),

@@ -24,7 +24,9 @@ pub(super) struct Choices {
 pub(super) struct Choice {
     pub(super) value: String,
     pub(super) name: String,
-    pub(super) note: &'static str,
+    pub(super) note: String,
+    /// Whether it is chosen unless the person chooses another.
+    pub(super) first: bool,
 }
 
 /// A scope to tick.
@@ -109,23 +111,32 @@ pub(super) fn minute(at: Timestamp) -> String {
     format!("{} {} UTC", text.get(..10).unwrap_or_default(), text.get(11..16).unwrap_or_default())
 }
 
+/// An invitation comes last and is never chosen beforehand: whoever invites names the organization, and could have
+/// it look like one of the person's own.
 fn choices(entrances: Entrances) -> Vec<Choice> {
     let own = entrances.organizations.into_iter().map(|one| Choice {
         value: one.organization.to_string(),
         name: one.name,
-        note: "",
-    });
-    let invited = entrances.invitations.into_iter().map(|one| Choice {
-        value: one.organization_id.to_string(),
-        name: one.organization_name,
-        note: "you are invited; choosing it accepts",
+        note: String::new(),
+        first: false,
     });
     let new = entrances.may_found.then(|| Choice {
         value: NEW.to_owned(),
         name: "A new organization of your own".to_owned(),
-        note: "",
+        note: String::new(),
+        first: false,
     });
-    own.chain(invited).chain(new).collect()
+    let mut all: Vec<Choice> = own.chain(new).collect();
+    if let Some(first) = all.first_mut() {
+        first.first = true;
+    }
+    all.extend(entrances.invitations.into_iter().map(|one| Choice {
+        value: one.organization_id.to_string(),
+        note: format!("you are invited; choosing it accepts; its id is {}", one.organization_id),
+        name: one.organization_name,
+        first: false,
+    }));
+    all
 }
 
 async fn offer(api: &Api, ticket: Ticket) -> Result<Option<Offer>, PageRefusal> {

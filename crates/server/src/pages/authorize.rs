@@ -35,6 +35,17 @@ struct ConsentPage<'a> {
     error: Option<&'a str>,
 }
 
+/// What an application asked for that cannot be, where the person is not sent on to it at once.
+#[derive(Template)]
+#[template(path = "refused.html")]
+struct Refused<'a> {
+    look: &'static str,
+    server: &'a str,
+    host: &'a str,
+    address: &'a str,
+    text: &'a str,
+}
+
 /// Shows who asks for what, to a person who is signed in.
 pub(super) async fn show(
     State(api): State<Arc<Api>>,
@@ -47,10 +58,10 @@ pub(super) async fn show(
     };
     if asked.silent {
         let signed_in_at = visitor.user().map(|(_, at)| at);
-        return redirect(&api.identity.refuse_silence(&asked, signed_in_at));
+        return unanswered(&api, api.identity.refuse_silence(&asked, signed_in_at));
     }
     match signed_in(&api, &visitor, &asked) {
-        None => sign_in_first(&asked, &uri),
+        None => sign_in_first(&api, &asked, &uri),
         Some((user, _)) => shown(&api, &visitor, user, &asked, &uri, None).await,
     }
 }
@@ -68,7 +79,7 @@ pub(super) async fn decide(
         Err(answer) => return answer,
     };
     let Some((user, signed_in_at)) = signed_in(&api, &visitor, &asked) else {
-        return sign_in_first(&asked, &uri);
+        return sign_in_first(&api, &asked, &uri);
     };
     if form.text("decision") != Some("allow") {
         let error = OAuthError::new(OAuthCode::AccessDenied, "The person did not let the application in.");
@@ -94,19 +105,29 @@ fn signed_in(api: &Api, visitor: &Visitor, asked: &Authorization) -> Option<(Use
     visitor.user().filter(|(_, at)| !api.identity.must_sign_in_again(asked, *at))
 }
 
-/// On to signing in, and back to the same request. What asks for that would ask again, so it is left out then.
-fn sign_in_first(asked: &Authorization, uri: &Uri) -> Result<Response, PageRefusal> {
-    let pairs = url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
-    let kept = pairs.filter(|(name, _)| !matches!(name.as_ref(), "prompt" | "max_age"));
-    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
+/// On to signing in, and back to the same request.
+fn sign_in_first(api: &Api, asked: &Authorization, uri: &Uri) -> Result<Response, PageRefusal> {
+    let query = api.identity.query_after_sign_in(asked, &parameters(uri));
     to_sign_in(&format!("{}?{query}", oauth_routes::AUTHORIZE), asked.login_hint.as_deref())
 }
 
+fn parameters(uri: &Uri) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect()
+}
+
 async fn asked(api: &Api, uri: &Uri) -> Result<Authorization, Result<Response, PageRefusal>> {
-    let parameters: Vec<(String, String)> =
-        url::form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
-    api.identity.authorization(&parameters).await.map_err(|why| match why {
+    api.identity.authorization(&parameters(uri)).await.map_err(|why| unanswered(api, why))
+}
+
+fn unanswered(api: &Api, why: Unanswerable) -> Result<Response, PageRefusal> {
+    match why {
         Unanswerable::Redirect(address) => redirect(&address),
+        Unanswerable::Link { host, address, error } => {
+            let server = api.identity.issuer();
+            let template =
+                Refused { look: LOOK, server, host: &host, address: &address, text: &error.description };
+            Ok(page(StatusCode::BAD_REQUEST, &template, ""))
+        }
         Unanswerable::Page(error) => {
             let status = match error.code {
                 OAuthCode::TemporarilyUnavailable | OAuthCode::ServerError => error.code.status(),
@@ -115,7 +136,7 @@ async fn asked(api: &Api, uri: &Uri) -> Result<Authorization, Result<Response, P
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
             Err(PageRefusal::new(status, "This link does not work", error.description))
         }
-    })
+    }
 }
 
 async fn shown(

@@ -32,11 +32,7 @@ impl FromRequestParts<Arc<Api>> for Visitor {
             true => None,
             false => api.identity.browser(&cookie).await?,
         };
-        Ok(Self {
-            cookie,
-            known,
-            from_our_page: from_our_page(&parts.headers, is_told(api.identity.issuer())),
-        })
+        Ok(Self { cookie, known, from_our_page: from_our_page(&parts.headers) })
     }
 }
 
@@ -103,13 +99,18 @@ fn sent(headers: &HeaderMap, name: &str) -> Option<Secret> {
 }
 
 /// Whether a page of ours has sent it, by what browsers say and scripts cannot. The guard has refused foreign
-/// origins before. Our pages name no referrer, so their forms have an origin only where `is_told` is false: there
-/// the cookie, which other sites' forms do not bring along, and the token of the form must do.
-fn from_our_page(headers: &HeaderMap, is_told: bool) -> bool {
+/// origins before.
+fn from_our_page(headers: &HeaderMap) -> bool {
     match headers.get("sec-fetch-site") {
         Some(site) => site == "same-origin",
-        None => headers.get(ORIGIN).is_some_and(|origin| origin != "null" || !is_told),
+        None => headers.get(ORIGIN).is_some_and(|origin| origin != "null"),
     }
+}
+
+/// Whom pages name as referrer: nobody. Where browsers do not say by themselves that a form is of the same site,
+/// they do so by its origin, which they leave out with the referrer; so there pages name it, to us alone.
+pub(super) fn referrer_policy(issuer: &str) -> &'static str {
+    if is_told(issuer) { "no-referrer" } else { "same-origin" }
 }
 
 /// Whether browsers say where a form comes from: to https and to this machine.
@@ -155,15 +156,14 @@ mod tests {
         ] {
             assert_eq!(is_told(issuer), told, "{issuer}");
         }
-        for (sent, told, untold) in [
-            (&[("sec-fetch-site", "same-origin"), ("origin", "null")][..], true, true),
-            (&[("sec-fetch-site", "cross-site"), ("origin", "null")], false, false),
-            (&[("origin", "null")], false, true),
-            (&[("origin", "http://keys.example")], true, true),
-            (&[], false, false),
+        for (sent, ours) in [
+            (&[("sec-fetch-site", "same-origin"), ("origin", "null")][..], true),
+            (&[("sec-fetch-site", "cross-site"), ("origin", "null")], false),
+            (&[("origin", "null")], false),
+            (&[("origin", "http://keys.example")], true),
+            (&[], false),
         ] {
-            let sent = headers(sent);
-            assert_eq!((from_our_page(&sent, true), from_our_page(&sent, false)), (told, untold), "{sent:?}");
+            assert_eq!(from_our_page(&headers(sent)), ours, "{sent:?}");
         }
     }
 }

@@ -12,13 +12,22 @@ mod sign_in;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::map_response;
+use axum::response::Response;
 use axum::routing::{get, post};
+use http::HeaderValue;
+use http::header::REFERRER_POLICY;
 use keywright_protocol::oauth_routes as routes;
 
 use crate::api::Api;
 
-/// The routes.
-pub(crate) fn router() -> Router<Arc<Api>> {
+/// The routes, of a server that `issuer` leads to.
+pub(crate) fn router(issuer: &str) -> Router<Arc<Api>> {
+    let policy = HeaderValue::from_static(browser::referrer_policy(issuer));
+    let with_policy = move |mut response: Response| {
+        response.headers_mut().insert(REFERRER_POLICY, policy.clone());
+        std::future::ready(response)
+    };
     Router::new()
         .route(routes::HOME, get(async || respond::redirect(routes::ACCOUNT)))
         .route(routes::AUTHORIZE, get(authorize::show).post(authorize::decide))
@@ -27,4 +36,5 @@ pub(crate) fn router() -> Router<Arc<Api>> {
         .route(routes::LOGIN_CODE, get(sign_in::ask).post(sign_in::prove))
         .route(routes::LOGOUT, post(sign_in::out))
         .route(routes::ACCOUNT, get(account::show).post(account::act))
+        .route_layer(map_response(with_policy))
 }

@@ -67,6 +67,16 @@ async fn the_cookie_is_the_browsers_alone_and_another_one_after_signing_in() {
     walk(&server, "cookie", "on").await;
 }
 
+/// There browsers say less of where a form comes from.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_signs_in_over_plain_http_beyond_this_machine() {
+    let setup = Setup::new().await.set("listen", "0.0.0.0:0").set("insecure", "true");
+    let server = setup.set("public_url", "http://keys.example:5621").start().await;
+    let address = format!("127.0.0.1:{}", server.address().port());
+    let environment = [("KEYWRIGHT_TEST_CHROMIUM", chromium()), ("KEYWRIGHT_TEST_ADDRESS", address.as_str())];
+    run(&server, "node/bin/node", "chromium/plain.mjs", &environment).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_can_be_read_on_a_phone_and_a_desk_by_day_and_by_night() {
     walk(&Setup::new().await.start().await, "looks", "on").await;

@@ -39,6 +39,9 @@ pub(super) struct SignedIn {
     pub(super) organization_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expires_at: Option<Timestamp>,
+    /// Whether the account is marked, so that the server captures no content of it, because that was asked for.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) essential_traffic_only: bool,
     /// What became of the temporary account that was offered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) upgrade: Option<LoginUpgrade>,

@@ -56,7 +56,7 @@ async fn attempt(context: &Context, args: &LoginArgs) -> Result<SignedIn, Comman
     };
     let upgrade = tokens.upgrade;
     let session = StoredSession::new(tokens, oauth.client_id(), metadata.issuer(), context.now());
-    let session = whose(context, client, session).await;
+    let (session, is_marked) = whose(context, client, session).await;
     let signed_in = SignedIn::of(context, &session);
     let saved = save_session(
         &context.settings_file,
@@ -70,7 +70,17 @@ async fn attempt(context: &Context, args: &LoginArgs) -> Result<SignedIn, Comman
         take_over::report(context, offered, upgrade);
     }
     report(context, &oauth, &saved).await;
-    Ok(SignedIn { profile_name: saved.name.to_string(), is_new: saved.is_new, upgrade, ..signed_in })
+    let essential_traffic_only = is_marked && context.is_essential_traffic_only();
+    if essential_traffic_only {
+        context.output.say(MARKED);
+    }
+    Ok(SignedIn {
+        profile_name: saved.name.to_string(),
+        is_new: saved.is_new,
+        essential_traffic_only,
+        upgrade,
+        ..signed_in
+    })
 }
 
 async fn tokens(
@@ -94,15 +104,16 @@ async fn tokens(
     }
 }
 
-/// With the person and the organization, which the server knows. The sign-in stands without them.
-async fn whose(context: &Context, client: Client, session: StoredSession) -> StoredSession {
+/// With the person and the organization, which the server knows, and whether it marks the account for essential
+/// traffic only. The sign-in stands without them.
+async fn whose(context: &Context, client: Client, session: StoredSession) -> (StoredSession, bool) {
     match client.with_token(session.access_token.clone()).whoami().await {
-        Ok(who) => session.of(&who),
+        Ok(who) => (session.of(&who), who.essential_traffic_only),
         Err(error) => {
             context.output.warn(&format!(
                 "The sign-in has succeeded, but the server does not say whose it is: {error}"
             ));
-            session
+            (session, false)
         }
     }
 }
@@ -142,6 +153,7 @@ impl SignedIn {
             organization_id: session.organization.as_ref().map(|organization| organization.id.to_string()),
             organization_name: session.organization.as_ref().map(|organization| organization.name.clone()),
             expires_at: session.expires_at,
+            essential_traffic_only: false,
             upgrade: None,
         }
     }
@@ -158,3 +170,6 @@ impl SignedIn {
         )
     }
 }
+
+const MARKED: &str = "Essential traffic only: the account is marked, and the server captures no content of it. Its page \
+                      /account takes the mark away.";

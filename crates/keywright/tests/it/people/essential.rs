@@ -38,8 +38,10 @@ fn a_sign_in_marks_the_account_once_and_makes_the_calls_that_it_needs_and_no_mor
     std::fs::write(&settings, "essential_traffic_only = true\n").unwrap();
     let (login, url) = scene.begins(&[]);
     comes_back(&scene.person("ada@example.com").lets_in(&url));
-    assert_eq!(login.event()["event"], "signed_in");
-    login.end().with_code(0);
+    let event = login.event();
+    assert_eq!((&event["event"], &event["essentialTrafficOnly"]), (&"signed_in".into(), &true.into()));
+    let ended = login.end().with_code(0);
+    assert!(ended.stderr.contains("the account is marked"), "{}", ended.stderr);
     let seen = scene.relay.take();
     let calls: Vec<&str> = seen.iter().map(|seen| seen.target.as_str()).collect();
     assert_eq!(calls, ["/.well-known/oauth-authorization-server", "/oauth/token", "/api/v1/whoami"]);
@@ -63,7 +65,7 @@ fn a_sign_in_marks_the_account_once_and_makes_the_calls_that_it_needs_and_no_mor
 fn a_sign_in_by_device_marks_the_account_as_well() {
     let scene = Scene::new();
     let mut command = scene.command(["login", "--device", "--json"]);
-    let login = SigningIn::of(command.env("DO_NOT_TRACK", "1"));
+    let login = SigningIn::of(command.env("DO_NOT_TRACK", "on"));
     let code = login.event()["userCode"].as_str().unwrap().to_owned();
     scene.person("ada@example.com").approves(&code);
     assert_eq!(login.event()["event"], "signed_in");

@@ -68,6 +68,10 @@ async fn what_cannot_be_registered_is_refused_and_so_is_the_eleventh_in_an_hour(
             json!({"redirect_uris": ["https://a.example/"], "grant_types": ["password"]}),
             "invalid_client_metadata",
         ),
+        (
+            json!({"redirect_uris": ["https://a.example/"], "client_name": "KEYWRIGHT \u{200b}command-line"}),
+            "invalid_client_metadata",
+        ),
         (json!([]), "invalid_client_metadata"),
     ] {
         refused(&register(&server, &asked).await, 400, code);

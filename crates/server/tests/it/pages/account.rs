@@ -1,7 +1,10 @@
-use keywright_protocol::{ErrorCode, routes};
-use keywright_testkit::{Call, on_both};
+use keywright_protocol::wire::{ChildToken, WhoAmI};
+use keywright_protocol::{ErrorCode, oauth_routes, routes};
+use keywright_testkit::{Call, TestServer, on_both};
+use serde_json::json;
 
-use crate::oauth::scene::{Person, begin, poll, refresh, refused, text, token};
+use crate::oauth::register::{native, proven, site};
+use crate::oauth::scene::{Person, begin, form, poll, refresh, refused, text, token};
 use crate::pages::authorize::{ALLOW, VERIFIER, answer_of, link};
 use crate::pages::browser::{Browser, assert_page, changed, filled_in, hidden, organization};
 
@@ -27,6 +30,7 @@ async fn a_person_sees_what_is_in_and_ends_it_at_once() {
         let page = browser.get(&server, "/account").await;
         assert_page(&page, 200);
         assert!(page.text().contains("Keywright command line") && page.text().contains("laptop"));
+        assert!(!page.text().contains("Nobody has verified"), "{}", page.text());
         let at = page.text().find("name=\"end\" value=\"").expect("a button") + "name=\"end\" value=\"".len();
         let session = page.text()[at..at + 36].to_owned();
         let mut stranger = Browser::signed_in(&server, "b@example.com").await;
@@ -50,6 +54,69 @@ async fn a_person_sees_what_is_in_and_ends_it_at_once() {
         assert_eq!((after.status, after.body.len()), (303, 0));
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_application_learns_the_mailbox_only_of_a_person_who_let_it_know() {
+    on_both(|setup| async move {
+        let server = setup.start().await;
+        let mut browser = Browser::signed_in(&server, "a@example.com").await;
+        let program = native(&server).await;
+        let id = text(&program, "client_id");
+        for (client, scope, known) in [
+            (id, "models:use", None),
+            (id, "openid models:use", None),
+            (id, "email models:use", Some("a@example.com")),
+            ("keywright-cli", "models:use", Some("a@example.com")),
+        ] {
+            let path = if client == id { "cb" } else { "callback" };
+            let place = format!("http://127.0.0.1:40001/{path}");
+            let link = link(&[("client_id", client), ("redirect_uri", &place), ("scope", scope)]);
+            let fields = filled_in(&browser.get(&server, &link).await);
+            let allowed = browser.post(&server, &link, &changed(&fields, &[ALLOW])).await;
+            let code = answer_of(&allowed)("code").expect("a code");
+            let grant = [
+                ("grant_type", "authorization_code"),
+                ("client_id", client),
+                ("redirect_uri", &place),
+                ("code", &code),
+                ("code_verifier", VERIFIER),
+            ];
+            let tokens = token(&server, &grant).await.json();
+            let access = text(&tokens, "access_token");
+            assert_eq!(mailbox(&server, access).await.as_deref(), known, "{client} {scope}");
+            let child: ChildToken = server.data(Call::post(routes::CHILD, &json!({})).token(access)).await;
+            assert_eq!(mailbox(&server, &child.token).await.as_deref(), known, "{client} {scope}, a child");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_sees_of_what_is_in_whether_anybody_vouches_for_it() {
+    let server = TestServer::start().await;
+    let mut browser = Browser::signed_in(&server, "a@example.com").await;
+    let site = site(&server).await;
+    let asked = [("client_id", text(&site, "client_id")), ("redirect_uri", "https://app.example/cb")];
+    let link = link(&asked);
+    let fields = filled_in(&browser.get(&server, &link).await);
+    let allowed = browser.post(&server, &link, &changed(&fields, &[ALLOW])).await;
+    let code = answer_of(&allowed)("code").expect("a code");
+    let grant = [
+        ("grant_type", "authorization_code"),
+        ("redirect_uri", "https://app.example/cb"),
+        ("code", &code),
+        ("code_verifier", VERIFIER),
+    ];
+    let tokens = server.call(proven(&site, form(oauth_routes::TOKEN, &grant))).await;
+    assert_eq!(tokens.status, 200, "{}", tokens.text());
+    let page = browser.get(&server, "/account").await;
+    assert!(page.text().contains("Nobody has verified this application."), "{}", page.text());
+    assert!(page.text().contains("<dd>app.example</dd>"), "{}", page.text());
+}
+
+async fn mailbox(server: &TestServer, token: &str) -> Option<String> {
+    server.data::<WhoAmI>(Call::get(routes::WHOAMI).token(token)).await.email
 }
 
 #[tokio::test(flavor = "multi_thread")]

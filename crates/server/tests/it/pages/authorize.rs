@@ -123,6 +123,36 @@ async fn who_asks_for_an_answer_elsewhere_gets_a_page_and_no_redirect() {
     assert_eq!(told("error").as_deref(), Some("invalid_request"));
 }
 
+/// RFC 9700, 4.11.2.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_of_ours_leads_to_no_site_of_a_stranger_before_a_person_has_decided() {
+    let server = TestServer::start().await;
+    let asked = json!({"client_name": "App", "application_type": "native",
+        "redirect_uris": ["https://evil.example/land", "http://127.0.0.1/cb"]});
+    let client = register(&server, &asked).await.json();
+    let id = ("client_id", text(&client, "client_id"));
+    let nobody = Browser::default();
+    let mut person = Browser::signed_in(&server, "a@example.com").await;
+    for wrong in [("response_type", "token"), ("prompt", "none"), ("scope", "nonsense")] {
+        let site = link(&[id, ("redirect_uri", "https://evil.example/land"), wrong]);
+        for browser in [&nobody, &person] {
+            let answer = browser.get(&server, &site).await;
+            assert_page(&answer, 400);
+            assert!(answer.header("location").is_none(), "{wrong:?}");
+            let told = answer.text();
+            assert!(told.contains("href=\"https://evil.example/land?error="), "{told}");
+            assert!(told.contains("Go on to evil.example") && told.contains("Nobody has verified"), "{told}");
+        }
+        // A program on the person's machine is told at once.
+        let program = link(&[id, ("redirect_uri", "http://127.0.0.1:40001/cb"), wrong]);
+        assert!(answer_of(&nobody.get(&server, &program).await)("error").is_some(), "{wrong:?}");
+    }
+    let good = link(&[id, ("redirect_uri", "https://evil.example/land")]);
+    let form = hidden(&person.get(&server, &good).await, "form");
+    let denied = person.post(&server, &good, &[("form", &form), ("decision", "deny")]).await;
+    assert_eq!(answer_of(&denied)("error").as_deref(), Some("access_denied"), "the person has decided");
+}
+
 /// Abuse case 136; checklist 1.5.7.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_application_that_registered_itself_is_shown_as_text_with_a_warning() {
@@ -233,7 +263,11 @@ async fn prompt_max_age_and_login_hint_do_what_openid_says() {
         let sent = browser.get(&server, &link(&[again])).await;
         assert_eq!(sent.status, 303, "{again:?}");
         let page = sent.header("location").expect("a page").to_owned();
-        assert!(page.starts_with("/login?next=") && !page.contains("prompt") && !page.contains("max_age"));
+        assert!(page.starts_with("/login?next="));
+        // Going on by hand does not get around it.
+        let next = hidden(&browser.get(&server, &page).await, "next");
+        let by_hand = browser.get(&server, &next).await;
+        assert!(by_hand.header("location").is_some_and(|to| to.starts_with("/login?next=")), "{again:?}");
         // Neither does the form of another page get around it.
         let form = hidden(&browser.get(&server, &link(&[])).await, "form");
         let posted = browser.post(&server, &link(&[again]), &[("form", &form), ("decision", "allow")]).await;
@@ -259,6 +293,30 @@ async fn prompt_max_age_and_login_hint_do_what_openid_says() {
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).expect("base64")).expect("JSON");
     let now = server.clock.now().0 / 1_000;
     assert_eq!((text(&claims, "nonce"), claims["auth_time"].as_i64()), ("n-1", Some(now)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signing_in_for_a_request_that_wants_it_is_good_for_that_request_and_for_half_an_hour() {
+    let server = TestServer::start().await;
+    let mut browser = Browser::signed_in(&server, "a@example.com").await;
+    for again in [("max_age", "0"), ("prompt", "login")] {
+        server.clock.advance_seconds(61);
+        let sent = browser.get(&server, &link(&[again, ("nonce", "n-1")])).await;
+        let next = hidden(&browser.get(&server, sent.header("location").expect("a page")).await, "next");
+        assert_eq!(browser.get(&server, &next).await.status, 303, "{again:?}: nobody has signed in for it");
+        browser.signs_in(&server, "a@example.com", &next).await;
+        server.clock.advance_seconds(1);
+        assert_page(&browser.get(&server, &next).await, 200);
+        let another = next.replace("n-1", "n-2");
+        let forged = next.replace("signed_in_after=", "signed_in_after=9");
+        let (unmarked, _) = next.split_once("&signed_in_after").expect("a mark");
+        for other in [another.as_str(), &forged, unmarked] {
+            assert_ne!(other, next);
+            assert_eq!(browser.get(&server, other).await.status, 303, "{other}");
+        }
+        server.clock.advance_seconds(1_800);
+        assert_eq!(browser.get(&server, &next).await.status, 303, "{again:?}: that is too long ago");
+    }
 }
 
 pub(crate) const ALLOW: (&str, Option<&str>) = ("decision", Some("allow"));

@@ -36,8 +36,9 @@ async fn who_is_invited_signs_in_and_comes_in_where_sign_up_is_closed_to_others(
         assert!(page.text().contains("you are invited; choosing it accepts"), "{}", page.text());
         assert_eq!(members(&server, &owner).await, 1, "looking accepts nothing");
         let fields = filled_in(&page);
-        let tokens =
-            tokens_for(&server, &browser.post(&server, &link, &changed(&fields, &[ALLOW])).await).await;
+        let into = owner.organization.to_string();
+        let fields = changed(&fields, &[("organization", Some(&into)), ALLOW]);
+        let tokens = tokens_for(&server, &browser.post(&server, &link, &fields).await).await;
         let who = whoami(&server, text(&tokens, "access_token")).await;
         assert_eq!((who.account.organization_id, who.role), (owner.organization, Some(Role::Member)));
         assert_eq!(members(&server, &owner).await, 2);
@@ -66,6 +67,34 @@ async fn who_is_invited_may_make_an_organization_instead() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_lets_an_application_in_without_choosing_comes_into_no_organization_of_a_stranger() {
+    let server = TestServer::start().await;
+    let stranger = server.person("mallory@evil.example").await;
+    let path = routes::organization(stranger.organization);
+    let named = json!({"name": "A new organization of your own"});
+    let renamed = server.call(Call::new("PATCH", &path).json(&named).token(&stranger.token)).await;
+    assert_eq!(renamed.status, 200, "{}", renamed.text());
+    invite(&server, &stranger, "victim@example.com").await;
+    let mut browser = Browser::signed_in(&server, "victim@example.com").await;
+    let link = link(&[]);
+    let page = browser.get(&server, &link).await;
+    let told = format!("its id is {}", stranger.organization);
+    assert!(page.text().contains(&told), "{}", page.text());
+    let fields = filled_in(&page);
+    let tokens = tokens_for(&server, &browser.post(&server, &link, &changed(&fields, &[ALLOW])).await).await;
+    let who = whoami(&server, text(&tokens, "access_token")).await;
+    assert_ne!(who.account.organization_id, stranger.organization);
+    assert_eq!(members(&server, &stranger).await, 1);
+    // Nor does whoever is in one already.
+    let other = server.person("other@evil.example").await;
+    invite(&server, &other, "victim@example.com").await;
+    let fields = filled_in(&browser.get(&server, &link).await);
+    let tokens = tokens_for(&server, &browser.post(&server, &link, &changed(&fields, &[ALLOW])).await).await;
+    let again = whoami(&server, text(&tokens, "access_token")).await;
+    assert_eq!(again.account, who.account);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_invitation_is_accepted_or_declined_on_the_page_of_the_account() {
     on_both(|setup| async move {
         let server = setup.start().await;
@@ -77,6 +106,7 @@ async fn an_invitation_is_accepted_or_declined_on_the_page_of_the_account() {
             let page = browser.get(&server, "/account").await;
             assert_page(&page, 200);
             assert!(page.text().contains("You are invited into"), "{}", page.text());
+            assert!(page.text().contains("You would be a member there."), "{}", page.text());
             let form = hidden(&page, "form");
             // Others have nothing to answer.
             let mut stranger = Browser::signed_in(&server, &format!("{press}@example.com")).await;
