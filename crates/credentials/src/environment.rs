@@ -27,7 +27,9 @@ impl Environment {
     /// keep something from happening, so whoever writes it otherwise is not overheard.
     pub fn switch(&self, name: &str) -> bool {
         self.0.get(OsStr::new(name)).is_some_and(|value| {
-            let off = |value: &str| ["", "0", "false", "no", "off"].iter().any(|off| value.eq_ignore_ascii_case(off));
+            let off = |value: &str| {
+                ["", "0", "false", "no", "off"].iter().any(|off| value.eq_ignore_ascii_case(off))
+            };
             !value.to_str().is_some_and(|value| off(value.trim()))
         })
     }

@@ -64,7 +64,10 @@ const SECTIONS: &[Section] = &[
             ("KEYWRIGHT_API_KEY", "The token to use, before any that is stored."),
             ("KEYWRIGHT_SERVER", "The address of the server, before that of the profile."),
             ("KEYWRIGHT_PROFILE", "The profile to use, before the active one of the settings file."),
-            ("KEYWRIGHT_NO_TEMPORARY", "A switch, on by any value but `0`, `false`, `no` and `off`: never make a temporary account."),
+            (
+                "KEYWRIGHT_NO_TEMPORARY",
+                "A switch, on by any value but `0`, `false`, `no` and `off`: never make a temporary account.",
+            ),
             (
                 "KEYWRIGHT_ESSENTIAL_TRAFFIC_ONLY",
                 "A switch, on by any value but `0`, `false`, `no` and `off`: make no call that the command does not need, \
