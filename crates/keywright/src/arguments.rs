@@ -20,6 +20,18 @@ pub(crate) struct Arguments {
     pub(crate) command: Option<Command>,
 }
 
+impl Arguments {
+    /// Whether each step of the command is told as it comes, by a line of its own.
+    pub(crate) fn tells_steps(&self) -> bool {
+        let (Some(Command::Login(args)) | Some(Command::Auth(auth::AuthCommand::Login(args)))) =
+            &self.command
+        else {
+            return false;
+        };
+        args.tells_steps() && self.global.api_key.is_none()
+    }
+}
+
 /// Flags of every command.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]

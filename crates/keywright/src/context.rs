@@ -268,7 +268,7 @@ impl Context {
         let server = &self.server.url;
         self.output.data(
             &serde_json::json!({ "server": server.to_string(), "source": used.source.as_str() }),
-            || format!("{} is used at {server}: {}….", used.source.describe(), used.hint),
+            || format!("{} is used at {server}: {}…", used.source.describe(), used.hint),
         )
     }
 

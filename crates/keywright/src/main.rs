@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Err(error) => return refuse_arguments(&error),
     };
     let output = Output::new(arguments.global.json, arguments.global.verbose);
+    let output = if arguments.tells_steps() { output.in_events() } else { output };
     end_of(output, |output| commands::run(arguments, output))
 }
 
@@ -63,11 +64,16 @@ fn end_of(output: Output, work: impl FnOnce(Output) -> Result<u8, CommandError>)
 /// Help and version are errors to clap as well; they go to standard output and are none.
 fn refuse_arguments(error: &clap::Error) -> ExitCode {
     let wanted = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-    let json =
-        std::env::args_os().take_while(|argument| argument != "--").any(|argument| argument == "--json");
-    if !wanted && json {
+    let typed: Vec<_> = std::env::args_os().skip(1).take_while(|argument| argument != "--").collect();
+    if !wanted && typed.iter().any(|argument| argument == "--json") {
         let error = CommandError::arguments(error);
-        Output::new(true, false).error(&error);
+        let output = Output::new(true, false);
+        // What was typed wrongly is told as what goes wrong later is.
+        let command = typed
+            .iter()
+            .find(|argument| !argument.as_encoded_bytes().starts_with(b"-") && *argument != "auth");
+        let signs_in = command.is_some_and(|command| command == "login");
+        if signs_in { output.in_events() } else { output }.error(&error);
         return ExitCode::from(error.exit());
     }
     // Nobody is left to tell when this fails.

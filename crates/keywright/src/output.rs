@@ -5,7 +5,7 @@ use std::panic::PanicHookInfo;
 
 use anstyle::{AnsiColor, Style};
 use keywright_protocol::Exit;
-use keywright_protocol::wire::Success;
+use keywright_protocol::wire::{Failure, FailureBody, Success};
 use serde::Serialize;
 
 use crate::error::CommandError;
@@ -16,12 +16,18 @@ use crate::table::printable;
 pub(crate) struct Output {
     json: bool,
     verbose: bool,
+    events: bool,
 }
 
 impl Output {
     /// Prints JSON or text; says more, or not.
     pub(crate) fn new(json: bool, verbose: bool) -> Self {
-        Self { json, verbose }
+        Self { json, verbose, events: false }
+    }
+
+    /// The same, for a command whose JSON is a line for each step: so is its failure.
+    pub(crate) fn in_events(self) -> Self {
+        Self { events: true, ..self }
     }
 
     /// Whether data is printed as JSON.
@@ -73,9 +79,14 @@ impl Output {
     /// Reports why the command failed.
     pub(crate) fn error(self, error: &CommandError) {
         if self.json {
-            let failure = serde_json::to_string_pretty(&error.to_failure()).unwrap_or_default();
+            let failed = Failed::of(error, self.events.then_some("failed"));
+            let line = if self.events {
+                serde_json::to_string(&failed)
+            } else {
+                serde_json::to_string_pretty(&failed)
+            };
             // The exit code says it too.
-            let _ = print(&failure);
+            let _ = print(&line.unwrap_or_default());
             return;
         }
         // By its code the failure is found in the reference.
@@ -90,6 +101,36 @@ impl Output {
         for hint in error.hints_for_people() {
             tell(&format!("{BOLD}next:{BOLD:#} {}", lines(&hint)));
         }
+    }
+}
+
+/// A failure in the form of the API, with why it came to it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Failed {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'static str>,
+    success: bool,
+    status: u16,
+    error: FailedBody,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<String>,
+}
+
+#[derive(Serialize)]
+struct FailedBody {
+    #[serde(flatten)]
+    body: FailureBody,
+    /// The reasons in one line, the nearest first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
+}
+
+impl Failed {
+    fn of(error: &CommandError, event: Option<&'static str>) -> Self {
+        let Failure { success, status, error: body, request_id } = error.to_failure();
+        let cause = Some(error.causes().join(": ")).filter(|cause| !cause.is_empty());
+        Self { event, success, status, error: FailedBody { body, cause }, request_id }
     }
 }
 

@@ -94,8 +94,7 @@ impl OAuthError {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Unreachable { .. } | Self::Unwell { .. } | Self::NotOurs { .. } => Exit::Unreachable,
-            Self::InvalidGrant { .. } => Exit::NotSignedIn,
-            Self::Denied | Self::Refused { .. } => Exit::Refused,
+            Self::InvalidGrant { .. } | Self::Denied | Self::Refused { .. } => Exit::Refused,
             Self::Expired => Exit::Expired,
             Self::NotOffered { .. } | Self::WayNotOffered { .. } | Self::OtherIssuer { .. } => Exit::User,
         }

@@ -6,6 +6,7 @@
 mod browser;
 mod device;
 mod events;
+mod patience;
 mod qr;
 mod sign_in;
 mod take_over;
@@ -53,18 +54,23 @@ pub(crate) struct LoginArgs {
     /// Leaves the temporary account of this profile as it is
     #[arg(long, conflicts_with_all = ["api_key_file", "temporary"])]
     no_upgrade: bool,
-    /// How long the session lives at most, such as 8h or 30d; the person may choose less on the page
+    /// How long the session lives at most, such as 8h or 30d; never longer than 90d, and the person may choose less on the page
     #[arg(long, value_name = "LENGTH", conflicts_with_all = ["api_key_file", "temporary"])]
     lifetime: Option<Lifetime>,
-    /// Gives up after so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    timeout: u64,
+    /// Gives up after that time, such as 90s or 5m, at most 1h; 5m, or as long as a device code lives, when left out
+    #[arg(long, value_name = "LENGTH")]
+    timeout: Option<patience::Patience>,
     /// The name of the profile; made from the organization's when left out
     #[arg(long, value_name = "PROFILE")]
     name: Option<ProfileName>,
 }
 
 impl LoginArgs {
+    /// Whether each step is told as it comes, by a line of its own.
+    pub(crate) fn tells_steps(&self) -> bool {
+        self.stores() && self.api_key_file.is_none()
+    }
+
     /// Whether a credential is stored under a profile that is chosen for it.
     pub(crate) fn stores(&self) -> bool {
         self.command.is_none() && !self.temporary
@@ -90,7 +96,7 @@ pub(crate) async fn login(context: &Context, args: LoginArgs) -> Result<u8, Comm
     }
     let brings_key = context.flagged_key().is_some() || args.api_key_file.is_some();
     if !brings_key {
-        return sign_in::sign_in(context, &args).await;
+        return sign_in::sign_in(context, &args).await.map(|()| Exit::Ok as u8);
     }
     if args.device || args.browser {
         return Err(CommandError::usage("`--api-key` stores a key; `--device` and `--browser` need none"));

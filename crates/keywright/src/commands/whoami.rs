@@ -36,6 +36,15 @@ struct Seen<'a> {
     who: &'a WhoAmI,
 }
 
+fn kind_of_token(kind: &str) -> String {
+    match kind {
+        "at" => "an access token".to_owned(),
+        "tmp" => "the token of a temporary account".to_owned(),
+        "sk" => "an API key".to_owned(),
+        other => printable(other),
+    }
+}
+
 fn describe(context: &Context, source: Option<Source>, who: &WhoAmI) -> String {
     let kind = match (who.temporary, who.administrator) {
         (true, true) => " (temporary, administrator)",
@@ -55,7 +64,7 @@ fn describe(context: &Context, source: Option<Source>, who: &WhoAmI) -> String {
         Some(format!("organization  {} {}", who.account.organization_id, printable(&who.organization_name))),
         Some(format!("server        {}", context.server.url)),
         Some(format!("profile       {} (from {})", context.profile, context.profile_source.describe())),
-        Some(format!("token         {} ({}{place})", who.token_id, printable(&who.token_kind))),
+        Some(format!("token         {} ({}{place})", who.token_id, kind_of_token(&who.token_kind))),
         Some(format!("scopes        {}", scopes.join(" "))),
         Some(format!("ends          {ends}")),
     ];

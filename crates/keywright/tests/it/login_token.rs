@@ -27,6 +27,8 @@ fn the_token_of_the_session_itself_must_be_asked_for_and_is_fresh() {
     assert_eq!(token, signed_in.stored()["session"]["accessToken"]);
     assert_ne!(token, old);
     assert!(ended.stderr.contains("give it to nobody"));
+    let json = Ended::of(&mut signed_in.command(["login", "token", "--full", "--json"])).with_code(0).json();
+    assert_eq!(json["data"]["expiresAt"], signed_in.stored()["session"]["expiresAt"]);
 }
 
 #[test]

@@ -134,6 +134,11 @@ fn the_last_address_can_be_pasted_and_so_can_the_code_alone() {
         login.paste("");
         login.paste("https://elsewhere.example/?code=x&state=y");
         login.said("does not belong to this sign-in");
+        login.paste("hello");
+        login.said("there is no code in it");
+        assert_eq!(signed_in.issuer.state().token_calls_begun, 0);
+        login.paste(&"0".repeat(64));
+        login.said("does not take it as the code of this sign-in");
         let code = back.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
         login.paste(&if whole { format!("  {back}  ") } else { code });
         assert_eq!(login.event()["event"], "signed_in");
@@ -145,7 +150,7 @@ fn the_last_address_can_be_pasted_and_so_can_the_code_alone() {
 #[test]
 fn nobody_comes_back_and_the_sign_in_ends_clearly() {
     let signed_in = SignedIn::nobody();
-    let (login, _) = start(&signed_in, &["--timeout", "1"]);
+    let (login, _) = start(&signed_in, &["--timeout", "1s"]);
     let failed = login.event();
     assert_eq!(failed["error"]["code"], "SIGN_IN_EXPIRED");
     assert!(failed["error"]["nextAction"].as_str().unwrap().contains("--timeout"));

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use keywright_protocol::{Clock, SystemClock, Timestamp};
 use keywright_testkit::Fault;
 
 use crate::home::Ended;
@@ -48,7 +49,7 @@ fn a_server_that_was_named_once_is_remembered() {
 }
 
 #[test]
-fn on_a_terminal_there_is_a_qr_code_and_a_countdown() {
+fn on_a_terminal_there_is_a_countdown_and_no_qr_code_that_leads_nowhere() {
     let signed_in = SignedIn::nobody();
     let binary = env!("CARGO_BIN_EXE_keywright");
     let mut command = std::process::Command::new("script");
@@ -64,9 +65,27 @@ fn on_a_terminal_there_is_a_qr_code_and_a_countdown() {
     std::thread::sleep(Duration::from_millis(1500));
     signed_in.issuer.state().devices[0].approved = Some(true);
     let shown = login.end().with_code(0).stdout;
-    assert!(shown.contains("█▀▀▀▀▀█") || shown.contains(" ▄▄▄▄▄ "), "{shown}");
+    // The server is on this machine, where a phone cannot look.
+    assert!(!shown.contains("█▀▀▀▀▀█") && !shown.contains(" ▄▄▄▄▄ "), "{shown}");
+    assert!(shown.contains("on this machine") && shown.contains("ssh -L"), "{shown}");
     assert!(shown.contains("the code is good for 9:5"), "{shown}");
     assert!(shown.contains("Signed in to"), "{shown}");
+}
+
+#[test]
+fn a_code_is_waited_for_as_long_as_it_lives_or_for_as_long_as_is_asked() {
+    for (arguments, seconds) in [(&[][..], 600), (&["--timeout", "2m"], 120)] {
+        let signed_in = SignedIn::nobody();
+        let begun = SystemClock.now();
+        let all = [&["--device", "--json"], arguments].concat();
+        let login = SigningIn::start(&signed_in, &all);
+        let end: Timestamp = serde_json::from_value(login.event()["expiresAt"].clone()).unwrap();
+        assert!(begun.plus_seconds(seconds) <= end.plus_seconds(1), "{arguments:?}: {end}");
+        assert!(end <= SystemClock.now().plus_seconds(seconds), "{arguments:?}: {end}");
+        signed_in.issuer.state().devices[0].approved = Some(true);
+        login.event();
+        login.end().with_code(0);
+    }
 }
 
 #[test]
@@ -171,6 +190,40 @@ fn a_server_without_sign_in_is_told_from_one_that_is_down() {
     assert_eq!(ended.json()["error"]["code"], "SIGN_IN_NOT_OFFERED");
     let down = signed_in.run(["login", "--server", "http://127.0.0.1:1"]).with_code(6);
     assert!(down.stderr.contains("cannot be reached"), "{}", down.stderr);
+}
+
+#[test]
+fn whatever_ends_a_sign_in_is_one_line_of_json_with_its_cause() {
+    let signed_in = SignedIn::nobody();
+    for arguments in [
+        &["login", "--timeout", "0"][..],
+        &["login", "--name", "bad name/.."],
+        &["auth", "login", "--device", "--browser"],
+        &["login", "--server", "http://127.0.0.1:1"],
+    ] {
+        let ended = Ended::of(signed_in.command(arguments).arg("--json"));
+        assert_eq!(ended.stdout.lines().count(), 1, "{arguments:?}: {}", ended.stdout);
+        assert_eq!(ended.json()["event"], "failed", "{arguments:?}");
+    }
+    let down = signed_in.run(["login", "--server", "http://127.0.0.1:1", "--json"]).json();
+    assert!(down["error"]["cause"].as_str().unwrap().contains("refused"), "{down}");
+    let other = signed_in.run(["whoami", "--profile", "no/such", "--json"]).json();
+    assert_eq!((&other["success"], &other["event"]), (&false.into(), &serde_json::Value::Null));
+}
+
+#[test]
+fn a_key_that_would_count_in_place_of_the_session_is_said_before_and_after() {
+    let signed_in = SignedIn::ending_in(3600);
+    signed_in.store_key();
+    let mut command = signed_in.command(["login", "--device", "--json", "--name", "default"]);
+    let login = SigningIn::of(command.env("KEYWRIGHT_API_KEY", "x"));
+    login.said("used in place of a session");
+    login.event();
+    signed_in.issuer.state().devices[0].approved = Some(true);
+    let warnings = login.event()["warnings"].to_string();
+    assert!(warnings.contains("KEYWRIGHT_API_KEY is set"), "{warnings}");
+    assert!(warnings.contains("used in place of the session"), "{warnings}");
+    login.end().with_code(0);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keywright_client::oauth::{BrowserSignIn, Metadata, OAuth, Tokens, WrongAnswer};
+use keywright_client::oauth::{BrowserSignIn, Metadata, OAuth, OAuthError, Tokens, WrongAnswer};
 use keywright_credentials::login::{Loopback, Surroundings, Verdict};
 use keywright_protocol::Exit;
 use keywright_secret::Secret;
@@ -41,7 +41,7 @@ pub(super) async fn sign_in(
     let waiting = Spinner::start("waiting for the browser");
     let tokens = tokio::select! {
         tokens = loopback.serve(judge, redeem) => tokens,
-        answer = pasted(context, &started) => redeem(answer).await,
+        tokens = pasted(context, oauth, &started) => tokens,
     };
     drop(waiting);
     tokens
@@ -96,19 +96,27 @@ fn open(context: &Context, url: Url) {
     });
 }
 
-/// The code in what is pasted, sooner or later.
-async fn pasted(context: &Context, started: &BrowserSignIn) -> Result<Secret, WrongAnswer> {
+/// What the server gives for the code in what is pasted, sooner or later. A line that it does not take may have been
+/// meant for another window: the right one may still come.
+async fn pasted(context: &Context, oauth: &OAuth, started: &BrowserSignIn) -> Result<Tokens, CommandError> {
     let mut lines = input::lines();
     while let Some(line) = lines.recv().await {
         if line.is_empty() {
             continue;
         }
-        match code_in(started, line.expose()) {
-            Err(wrong @ (WrongAnswer::State | WrongAnswer::NoCode)) => context.output.say(&format!(
-                "That cannot be used: {wrong}. Paste the whole address that the browser shows at the end."
-            )),
-            answer => return answer,
-        }
+        let why = match code_in(started, line.expose()) {
+            Ok(code) => match oauth.finish_browser(started, code).await {
+                Err(OAuthError::InvalidGrant { .. }) => {
+                    "the server does not take it as the code of this sign-in".to_owned()
+                }
+                answer => return Ok(answer?),
+            },
+            Err(wrong @ (WrongAnswer::State | WrongAnswer::NoCode)) => wrong.to_string(),
+            Err(wrong) => return Err(refused(&wrong)),
+        };
+        context.output.say(&format!(
+            "That cannot be used: {why}. Paste the whole address that the browser shows at the end."
+        ));
     }
     // Standard input has ended, which says nothing of the browser.
     std::future::pending().await
@@ -122,7 +130,7 @@ fn code_in(started: &BrowserSignIn, text: &str) -> Result<Secret, WrongAnswer> {
     if query.contains('=') {
         return started.code_of(query);
     }
-    if text.contains(['/', ' ']) {
+    if text.contains(['/', ' ']) || text.len() < SHORTEST_CODE {
         return Err(WrongAnswer::NoCode);
     }
     Ok(Secret::new(text))
@@ -134,3 +142,7 @@ fn refused(wrong: &WrongAnswer) -> CommandError {
         _ => "Start again if it was a mistake.",
     })
 }
+
+/// Nobody may guess a code (RFC 6749, section 10.10): 128 bits take 22 characters. What is shorter is a word that was
+/// typed here by mistake, and goes nowhere.
+const SHORTEST_CODE: usize = 22;

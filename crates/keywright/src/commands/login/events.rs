@@ -1,7 +1,8 @@
-//! What is told line by line with `--json`, so that a program can show it to its person.
+//! What is told line by line with `--json`, so that a program can show it to its person. The last line may be a failure,
+//! which [`Output`](crate::output::Output) prints.
 
 use keywright_protocol::Timestamp;
-use keywright_protocol::wire::{Failure, LoginUpgrade};
+use keywright_protocol::wire::LoginUpgrade;
 use serde::Serialize;
 
 /// A step of a sign-in.
@@ -20,8 +21,6 @@ pub(super) enum Event<'a> {
     Url { url: &'a str, expires_at: Timestamp },
     /// It is done.
     SignedIn(&'a SignedIn),
-    /// It has failed.
-    Failed(&'a Failure),
 }
 
 /// Who is signed in, and where that is kept.
@@ -42,6 +41,9 @@ pub(super) struct SignedIn {
     /// Whether the account is marked, so that the server captures no content of it, because that was asked for.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) essential_traffic_only: bool,
+    /// What stands in the way of using the session.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) warnings: Vec<String>,
     /// What became of the temporary account that was offered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) upgrade: Option<LoginUpgrade>,

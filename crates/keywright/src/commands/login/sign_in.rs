@@ -9,6 +9,7 @@ use keywright_credentials::{SavedSession, StoredSession, client_id, save_session
 use keywright_protocol::Exit;
 
 use super::events::{Event, SignedIn};
+use super::patience::OF_A_BROWSER;
 use super::{LoginArgs, browser, device, take_over};
 use crate::context::Context;
 use crate::error::CommandError;
@@ -18,18 +19,14 @@ use crate::saved;
 use crate::spinner::Spinner;
 use crate::table::printable;
 
-/// Signs in; the code to exit with. With `--json` a failure is the last event.
-pub(super) async fn sign_in(context: &Context, args: &LoginArgs) -> Result<u8, CommandError> {
-    match attempt(context, args).await {
-        Ok(signed_in) if context.output.is_json() => context.output.event(&Event::SignedIn(&signed_in))?,
-        Ok(signed_in) => context.output.data(&signed_in, || signed_in.describe())?,
-        Err(error) if context.output.is_json() => {
-            context.output.event(&Event::Failed(&error.to_failure()))?;
-            return Ok(error.exit());
-        }
-        Err(error) => return Err(error),
+/// Signs in.
+pub(super) async fn sign_in(context: &Context, args: &LoginArgs) -> Result<(), CommandError> {
+    let signed_in = attempt(context, args).await?;
+    if context.output.is_json() {
+        context.output.event(&Event::SignedIn(&signed_in))
+    } else {
+        context.output.data(&signed_in, || signed_in.describe())
     }
-    Ok(Exit::Ok as u8)
 }
 
 async fn attempt(context: &Context, args: &LoginArgs) -> Result<SignedIn, CommandError> {
@@ -44,14 +41,13 @@ async fn attempt(context: &Context, args: &LoginArgs) -> Result<SignedIn, Comman
     let metadata = metadata?;
     // A session that cannot be stored would be lost, and live on.
     saved::check(context)?;
+    ask_beforehand(context, args)?;
     // No other application may take accounts over.
     let may_take_over = !args.no_upgrade && oauth.client_id() == DEFAULT_CLIENT_ID;
     let offered = if may_take_over { take_over::offer(context, &client).await? } else { None };
     let oauth = oauth.with_upgrade(offered.as_ref().map(|offered| offered.ticket.clone()));
-    let patience = Duration::from_secs(args.timeout);
     let tokens = tokio::select! {
-        tokens = tokens(context, args, &oauth, &metadata, patience) => tokens?,
-        () = tokio::time::sleep(patience) => return Err(too_late(patience)),
+        tokens = tokens(context, args, &oauth, &metadata) => tokens?,
         interrupted = input::interruption() => return Err(interrupted),
     };
     let upgrade = tokens.upgrade;
@@ -69,7 +65,7 @@ async fn attempt(context: &Context, args: &LoginArgs) -> Result<SignedIn, Comman
     if let Some(offered) = &offered {
         take_over::report(context, offered, upgrade);
     }
-    report(context, &oauth, &saved).await;
+    let warnings = report(context, &oauth, &saved).await;
     let essential_traffic_only = is_marked && context.is_essential_traffic_only();
     if essential_traffic_only {
         context.output.say(MARKED);
@@ -78,6 +74,7 @@ async fn attempt(context: &Context, args: &LoginArgs) -> Result<SignedIn, Comman
         profile_name: saved.name.to_string(),
         is_new: saved.is_new,
         essential_traffic_only,
+        warnings,
         upgrade,
         ..signed_in
     })
@@ -88,8 +85,8 @@ async fn tokens(
     args: &LoginArgs,
     oauth: &OAuth,
     metadata: &Metadata,
-    patience: Duration,
 ) -> Result<Tokens, CommandError> {
+    let limit = args.timeout.map(|patience| patience.0);
     let surroundings = Surroundings::of(&context.environment);
     let way = match (args.device, args.browser) {
         (true, _) => Way::Device,
@@ -99,9 +96,21 @@ async fn tokens(
         _ => Way::Browser,
     };
     match way {
-        Way::Device => device::sign_in(context, oauth, metadata).await,
-        Way::Browser => browser::sign_in(context, oauth, metadata, surroundings, patience).await,
+        Way::Device => within(limit, device::sign_in(context, oauth, metadata, limit)).await,
+        Way::Browser => {
+            let patience = limit.unwrap_or(OF_A_BROWSER);
+            within(Some(patience), browser::sign_in(context, oauth, metadata, surroundings, patience)).await
+        }
     }
+}
+
+/// Does `work`, for no longer than that.
+async fn within<T>(
+    limit: Option<Duration>,
+    work: impl Future<Output = Result<T, CommandError>>,
+) -> Result<T, CommandError> {
+    let Some(limit) = limit else { return work.await };
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(too_late(limit)))
 }
 
 /// With the person and the organization, which the server knows, and whether it marks the account for essential
@@ -118,29 +127,52 @@ async fn whose(context: &Context, client: Client, session: StoredSession) -> (St
     }
 }
 
-/// Says what is in the way, and ends the session that was there before.
-async fn report(context: &Context, oauth: &OAuth, saved: &SavedSession) {
+/// Says before the browser opens that the profile holds a key, which would count in place of the session. The person
+/// may still choose an organization whose profile is another one.
+fn ask_beforehand(context: &Context, args: &LoginArgs) -> Result<(), CommandError> {
+    let profile = args.name.as_ref().unwrap_or(&context.profile);
+    let stored = context.stored()?;
+    let Some(key) = stored.entry(profile, &context.server.url).and_then(|entry| entry.api_key.as_ref())
+    else {
+        return Ok(());
+    };
+    context.output.warn(&format!(
+        "the profile {profile} holds the API key {}…, which is used in place of a session in the same profile. To use \
+         the session, forget the key first: `keywright profiles rm {profile}`.",
+        key.hint()
+    ));
+    let asks = input::is_terminal() && !context.output.is_json();
+    if asks && !input::confirm(context.output, "Sign in all the same?")? {
+        return Err(CommandError::new(Exit::User, "NOT_CONFIRMED", "nobody was signed in"));
+    }
+    Ok(())
+}
+
+/// Says what is in the way, and ends the session that was there before; what is in the way.
+async fn report(context: &Context, oauth: &OAuth, saved: &SavedSession) -> Vec<String> {
     context.report_set_aside(saved.set_aside.as_deref());
-    saved::shadows(context, &context.server, &saved.name).iter().for_each(|words| context.output.warn(words));
-    if let Some(hint) = &saved.shadowed_by {
-        context.output.warn(&format!(
+    let mut warnings = saved::shadows(context, &context.server, &saved.name);
+    warnings.extend(saved.shadowed_by.as_ref().map(|hint| {
+        format!(
             "The profile {} holds the API key {hint}… as well, which is used in place of the session. \
              `keywright profiles rm {}` forgets both; then sign in again.",
             saved.name, saved.name
-        ));
-    }
+        )
+    }));
+    warnings.iter().for_each(|words| context.output.warn(words));
     let old = saved.replaced.as_ref().filter(|old| old.ended_at.is_none());
     if let Some(token) = old.and_then(|old| old.refresh_token.as_ref())
         && let Err(error) = oauth.revoke(token).await
     {
         context.output.say_more(&format!("The session before is still good at the server: {error}"));
     }
+    warnings
 }
 
 fn too_late(patience: Duration) -> CommandError {
     let message = format!("nobody signed in within {} s", patience.as_secs());
     CommandError::new(Exit::Expired, "SIGN_IN_EXPIRED", message)
-        .hint("Start again: `keywright login`, with `--timeout SECONDS` for more time.")
+        .hint("Start again: `keywright login`, with `--timeout LENGTH` for more time.")
 }
 
 impl SignedIn {
@@ -154,6 +186,7 @@ impl SignedIn {
             organization_name: session.organization.as_ref().map(|organization| organization.name.clone()),
             expires_at: session.expires_at,
             essential_traffic_only: false,
+            warnings: Vec::new(),
             upgrade: None,
         }
     }

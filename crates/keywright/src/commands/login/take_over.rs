@@ -25,7 +25,7 @@ pub(super) async fn offer(context: &Context, client: &Client) -> Result<Option<O
         Ok(ticket) => {
             let with_keys = match offer.keep_keys.len() {
                 0 => String::new(),
-                1 => " with its 1 key".to_owned(),
+                1 => " with its key".to_owned(),
                 count => format!(" with its {count} keys"),
             };
             context.output.say(&format!(

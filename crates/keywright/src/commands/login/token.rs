@@ -3,7 +3,9 @@
 use clap::Args;
 use keywright_client::ClientError;
 use keywright_credentials::Source;
+use keywright_protocol::Timestamp;
 use keywright_protocol::wire::CreateChild;
+use keywright_secret::Secret;
 use serde_json::json;
 
 use crate::context::Context;
@@ -20,9 +22,9 @@ pub(crate) struct TokenArgs {
 /// Prints it.
 pub(crate) async fn token(context: &Context, args: &TokenArgs) -> Result<(), CommandError> {
     let (token, expires_at) = if args.full {
-        let token = context.own_token().await?;
+        let own = context.own_token().await?;
         context.output.say("This token can do all that you can; give it to nobody.");
-        (token, None)
+        own
     } else {
         let made =
             context.call("getting a token", async |client| client.child(&CreateChild::default()).await);
@@ -37,15 +39,20 @@ pub(crate) async fn token(context: &Context, args: &TokenArgs) -> Result<(), Com
 }
 
 impl Context {
-    /// The token that counts; that of a session is fresh.
-    async fn own_token(&self) -> Result<keywright_secret::Secret, CommandError> {
+    /// The token that counts, and its end where that is known; that of a session is fresh.
+    async fn own_token(&self) -> Result<(Secret, Option<Timestamp>), CommandError> {
         let client = self.connect().await?;
         let resolved = self.credential_or_new(&client).await?;
         if resolved.source != Source::Session {
-            return Ok(resolved.token);
+            return Ok((resolved.token, resolved.expires_at));
         }
         let fresh = self.session_tokens();
         let token = keywright_client::TokenSource::token(&fresh, &self.server.url).await;
-        token.map_err(|error| ClientError::NoToken(error).into())
+        let token = token.map_err(ClientError::NoToken)?;
+        let stored = self.stored()?;
+        let session = stored.entry(&self.profile, &self.server.url).and_then(|entry| entry.session.as_ref());
+        let end =
+            session.filter(|session| session.access_token == token).and_then(|session| session.expires_at);
+        Ok((token, end))
     }
 }
