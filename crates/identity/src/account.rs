@@ -43,12 +43,18 @@ impl Identity {
         let Some(session) = principal.session.map(|session| session.id).or(principal.parent) else {
             return Ok(true);
         };
-        let facts = self.inner.store.grant_facts(session).await.map_err(|error| store_failed(&error))?;
+        let store = &self.inner.store;
+        let facts = store.grant_facts(session).await.map_err(|error| store_failed(&error))?;
         // A token that an agent's hangs on may be no session: then it is one that the person made.
-        Ok(facts.is_none_or(|facts| {
-            facts.client == KEYWRIGHT_CLI
-                || IdentityScopes::from_stored(&facts.identity_scopes).covers(IdentityScopes::EMAIL)
-        }))
+        let Some(facts) = facts.filter(|facts| facts.client != KEYWRIGHT_CLI) else { return Ok(true) };
+        let scopes = match principal.session {
+            // The application may have given it up since.
+            Some(_) => {
+                store.identity_scopes_of(principal.token).await.map_err(|error| store_failed(&error))?
+            }
+            None => facts.identity_scopes,
+        };
+        Ok(IdentityScopes::from_stored(&scopes).covers(IdentityScopes::EMAIL))
     }
 
     /// Whether a user is marked: no content of it is ever captured.

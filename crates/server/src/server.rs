@@ -117,7 +117,7 @@ impl Server {
             store: Arc::clone(&store),
             records: reader.clone(),
             clock: Arc::clone(&clock),
-            introspections: introspections(),
+            introspections: introspections(Arc::clone(&clock)),
             providers: ProviderChecks::new(&upstreams, dialler.clone()),
             temporary: config.auth.temporary,
             instance,

@@ -14,11 +14,14 @@ mod worth;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use keywright_protocol::oauth_routes as routes;
+use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::DefaultKeyedStateStore;
+use governor::{Quota, RateLimiter};
+use keywright_protocol::{Clock, oauth_routes as routes};
 
 pub(crate) use open::to_pages;
 
@@ -27,11 +30,24 @@ use crate::api::Api;
 pub(crate) use form::Form;
 
 /// How often an application may ask what tokens are worth.
-pub(crate) type Introspections = DefaultKeyedRateLimiter<String>;
+pub(crate) type Introspections =
+    RateLimiter<String, DefaultKeyedStateStore<String>, Steady, NoOpMiddleware<Duration>>;
 
 /// So many in a second, and as many at once.
-pub(crate) fn introspections() -> Introspections {
-    RateLimiter::keyed(Quota::per_second(NonZeroU32::MIN.saturating_add(99)))
+pub(crate) fn introspections(clock: Arc<dyn Clock>) -> Introspections {
+    let quota = Quota::per_second(NonZeroU32::MIN.saturating_add(99));
+    RateLimiter::new(quota, DefaultKeyedStateStore::default(), Steady(clock))
+}
+
+/// The server's clock, for the limiter.
+pub(crate) struct Steady(Arc<dyn Clock>);
+
+impl governor::clock::Clock for Steady {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.steady()
+    }
 }
 
 /// The routes.

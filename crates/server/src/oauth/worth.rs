@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use governor::clock::{Clock as _, DefaultClock};
 use http::{HeaderMap, StatusCode};
 use keywright_identity::oauth::{OAuthCode, OAuthError};
 use serde_json::json;
@@ -36,7 +35,7 @@ pub(super) async fn introspect(
 ) -> Result<Response, OAuthRefusal> {
     let client = client(&api.identity, &headers, &form).await?;
     api.introspections.check_key(&client.id).map_err(|until| {
-        let wait = until.wait_time_from(DefaultClock::default().now());
+        let wait = until.wait_time_from(api.clock.steady());
         let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX).saturating_add(1);
         OAuthError::new(OAuthCode::TooManyRequests, "The application asks too often.").retry_in(seconds)
     })?;
