@@ -282,7 +282,7 @@ async fn a_body_in_which_the_model_is_not_certain_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_the_gateways_gets_the_envelope_of_the_api() {
     let server = TestServer::start().await;
-    for path in ["/", "/v1", "/v2/messages", "/api/v1/nothing", "/metrics", "/gateway", "/api/v2/other/x"] {
+    for path in ["//", "/v1", "/v2/messages", "/api/v1/nothing", "/metrics", "/gateway", "/api/v2/other/x"] {
         let answer = server.call(Call::get(path)).await;
         answer.assert_refused(ErrorCode::NotFound);
         assert_eq!(answer.json()["success"], false);

@@ -78,7 +78,7 @@ async fn an_application_with_a_secret_asks_what_its_tokens_are_worth() {
         assert_eq!(server.call(ask("nonsense")).await.status, 200);
     }
     let limited = server.call(ask("nonsense")).await;
-    refused(&limited, 429, "too_many_requests");
+    refused(&limited, 429, "temporarily_unavailable");
     assert_eq!(limited.headers["retry-after"], "1");
     server.clock.advance_seconds(1);
     assert_eq!(server.call(ask("nonsense")).await.status, 200);
