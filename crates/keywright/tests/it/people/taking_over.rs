@@ -44,7 +44,7 @@ fn by_browser_the_page_names_it_and_its_records_come_along() {
     let event = login.event();
     assert_eq!((&event["event"], &event["upgrade"]), (&"signed_in".into(), &"merged".into()), "{event}");
     let said = login.end().with_code(0).stderr;
-    for part in ["The page will ask", "its 1 key", "--no-upgrade", "are in this account now"] {
+    for part in ["The page will ask", "with its key", "--no-upgrade", "are in this account now"] {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert_taken_over(&scene, &temporary, 1);
